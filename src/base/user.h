@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// User: an account, and the one that called this program: under sudo the one
+// who called sudo.
+#pragma once
+
+#include <sys/types.h>
+
+#include <string>
+
+#include "base/result.h"
+
+namespace tracer {
+
+struct User {
+  uid_t uid = 0;
+  gid_t gid = 0;
+  std::string name;
+  std::string home;
+};
+
+/// By name or by number.
+Result<User> find_user(const std::string& name_or_uid);
+
+/// Who called: SUDO_UID when we are root, otherwise the real user.
+User calling_user();
+
+}  // namespace tracer
