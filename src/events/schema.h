@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Schema: the C types of events (and of map keys and values), as the compiler
+// laid them out. It is made once, from the BTF of the compiled module, and is
+// all that the rest of the program knows of a layout: the script engine makes
+// LuaJIT's types from it, and no struct is written twice.
+//
+// Types refer to each other by index into `types`, so a schema can be copied,
+// stored and sent as it is. Passive data; no thread rules.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+
+namespace tracer::events {
+
+enum class Kind : uint8_t {
+  kInt = 0,      // size, is_signed
+  kBool = 1,     // size
+  kChar = 2,     // one byte of text: `char`, not u8
+  kFloat = 3,    // size
+  kEnum = 4,     // size, is_signed, enumerators
+  kPointer = 5,  // size; what it points at is not kept
+  kArray = 6,    // element, count; count 0 is a flexible array member
+  kStruct = 7,   // size, members
+  kUnion = 8,    // size, members
+};
+
+struct Member {
+  std::string name;        // empty for an anonymous struct or union
+  uint32_t type = 0;       // index into Schema::types
+  uint32_t offset = 0;     // bytes from the start of the record
+  uint8_t bit_offset = 0;  // of a bit-field, from the lowest bit at `offset`
+  uint8_t bit_size = 0;    // 0: not a bit-field
+};
+
+struct Enumerator {
+  std::string name;
+  int64_t value = 0;
+};
+
+struct Type {
+  Kind kind = Kind::kInt;
+  bool is_signed = false;
+  uint32_t size = 0;     // bytes
+  uint32_t element = 0;  // kArray: index into Schema::types
+  uint32_t count = 0;    // kArray
+  std::string name;      // tag or typedef name, empty if it has none
+  std::vector<Member> members;
+  std::vector<Enumerator> enumerators;
+};
+
+/// A record that a probe sends, declared with EVENT(name) { … }.
+struct EventType {
+  std::string name;
+  uint32_t type = 0;  // index of its struct in Schema::types
+};
+
+struct Schema {
+  std::vector<Type> types;
+  /// In the order of their declaration: the index is the event's number.
+  std::vector<EventType> events;
+};
+
+void write_schema(ByteWriter& out, const Schema& schema);
+
+/// Reads what write_schema wrote. Indices that point outside the table, and
+/// types that hold themselves, make the reader fail: a schema that was read
+/// can be walked without checks.
+Schema read_schema(ByteReader& in);
+
+}  // namespace tracer::events
