@@ -1,0 +1,55 @@
+-- SPDX-License-Identifier: Apache-2.0
+--
+-- What a script requires: require "tracer". The top of a script declares
+-- options and probes and says what to do with events; nothing runs until the
+-- whole script has been read. Wrong use raises at the script's line.
+
+local quote = require "tracer.quote"
+local runtime = require "tracer.runtime"
+
+local tracer = {}
+
+--- Declares the script's options and returns their values for this run.
+--- See lua/tracer/options.lua for what an entry may hold.
+---@param declaration table
+---@return table<string, any> values
+function tracer.options(declaration)
+  -- No tail call: the level counts the frames of this file, too.
+  local values = runtime.options(declaration, 2)
+  return values
+end
+
+--- Declares a probe: the name of a shipped one, { file = "x.bpf.c" } (looked
+--- for beside the script) or { source = [[ BCC's C ]] }. The parameters are
+--- those that its C declares with PARAM and PARAM_SET.
+---@param what string|table
+---@param parameters table<string, integer|boolean|integer[]>?
+---@return tracer.Probe
+function tracer.probe(what, parameters)
+  local probe = runtime.probe(what, parameters, 2)
+  return probe
+end
+
+--- Calls `fn` once when the trace has ended and all events are handled.
+---@param fn fun()
+function tracer.at_end(fn)
+  runtime.at_end(fn, 2)
+end
+
+--- Calls `fn` when events were lost: at most once a second while it happens,
+--- and once more before at_end. The argument says how many since the last call
+--- (count), in all (total), and since the last call by cause: ring (the ring
+--- in the kernel was full), queue (the script was too slow), limit (a call held
+--- more than a probe reads).
+---@param fn fun(loss: Loss)
+function tracer.on_loss(fn)
+  runtime.on_loss(fn, 2)
+end
+
+--- The text in double quotes with escapes, as Go's %q: safe for a terminal
+--- whatever bytes are in it.
+---@param text string
+---@return string
+tracer.quote = quote.quote
+
+return tracer

@@ -1,0 +1,335 @@
+-- SPDX-License-Identifier: Apache-2.0
+--
+-- What stands behind require "tracer": what a script has declared, and the
+-- functions that the engine (src/script/engine.cpp) calls, in this order:
+--
+--   load(request)   reads the script; what it declared goes back
+--   bind(run)       events have types now; handlers become one loop
+--   batch(n)        handles the n events in the slots
+--   lost(loss)      on_loss
+--   finish()        at_end
+--   flush()         hands what is formatted to the sink
+--
+-- Errors that a user should see as such are raised as tables: { usage = true,
+-- message =, hint = } for a wrong command line, { help = text } for --help.
+
+local core = require "tracer.core"
+local event = require "tracer.event"
+local options = require "tracer.options"
+
+local M = {}
+
+local request -- what load() was given
+local parsed -- what the command line came to
+local probes = {} -- the objects that scripts hold, with their handlers
+local sources = {} -- of the same probes: name, file or text, parameters
+local ends = {}
+local losers = {} -- functions for on_loss
+local loop -- made by bind()
+local out -- what is formatted and not yet handed on
+
+---- What scripts call ---------------------------------------------------------
+
+local function context(level)
+  return {
+    level = level,
+    getenv = os.getenv,
+    cwd = request.cwd,
+    usage = ("usage: tracer run [options] %s [PID…] [options] [-- CMD ARGS…]")
+      :format(request.script),
+  }
+end
+
+--- The options of the script; called once.
+---@param declaration table
+---@param level integer whose line is at fault, as for error()
+function M.options(declaration, level)
+  if parsed then
+    error("tracer.options: a script declares its options once", level + 1)
+  end
+  if type(declaration) ~= "table" then
+    error("tracer.options: a table expected, got " .. type(declaration),
+      level + 1)
+  end
+  local result, message, hint =
+    options.parse(declaration, request.base, request.arguments,
+      context(level + 1))
+  if not result then
+    error({ usage = true, message = message, hint = hint })
+  end
+  if result.help then
+    error({ help = options.help(declaration, request.base,
+      context(level + 1)) })
+  end
+  parsed = result
+  return result.values
+end
+
+---@class tracer.Probe
+local Probe = {}
+Probe.__index = function(_, name)
+  local method = rawget(Probe, name)
+  if method == nil and type(name) == "string" then
+    local near = options.suggest(name, { "filter", "format", "on" })
+    error(("a probe has no %q%s"):format(name,
+      near and ("; did you mean %q?"):format(near) or ""), 2)
+  end
+  return method
+end
+
+-- Not for a tail call: the level counts the method's frame, too.
+local function set_handler(probe, kind, fn)
+  if getmetatable(probe) ~= Probe then
+    error(("call it with a colon: probe:%s(function(e) … end)"):format(kind), 3)
+  end
+  if type(fn) ~= "function" then
+    error(("probe:%s: a function expected, got %s"):format(kind, type(fn)), 3)
+  end
+  if loop then
+    error(("probe:%s: the trace runs already; declare handlers at the top " ..
+      "of the script"):format(kind), 3)
+  end
+  if rawget(probe, kind .. "_handler") then
+    error(("probe:%s: this probe has one already"):format(kind), 3)
+  end
+  rawset(probe, kind .. "_handler", fn)
+end
+
+--- Drops the events for which `fn` returns false or nil.
+---@param fn fun(e: tracer.Event): any
+---@return tracer.Probe
+function Probe:filter(fn)
+  set_handler(self, "filter", fn)
+  return self
+end
+
+--- Makes the text of an event: `fn` puts it into a string.buffer. With
+--- --format json the event's fields are written instead.
+---@param fn fun(e: tracer.Event, buf: string.buffer)
+---@return tracer.Probe
+function Probe:format(fn)
+  set_handler(self, "format", fn)
+  return self
+end
+
+--- Calls `fn` with every event.
+---@param fn fun(e: tracer.Event)
+---@return tracer.Probe
+function Probe:on(fn)
+  set_handler(self, "on", fn)
+  return self
+end
+
+--- Beyond 2^53 a number does not tell which integer was meant.
+local function is_whole(number)
+  return number % 1 == 0 and number <= 2 ^ 53 and number >= -2 ^ 53
+end
+
+local function parameter_value(name, value, level)
+  local kind = type(value)
+  if kind == "boolean" then
+    return { value and 1 or 0 }
+  elseif kind == "number" then
+    if not is_whole(value) then
+      error(("parameter %s: a whole number expected, got %s")
+        :format(name, value), level + 1)
+    end
+    return { value }
+  elseif kind == "table" then
+    local list = {}
+    for i, number in ipairs(value) do
+      if type(number) ~= "number" or not is_whole(number) then
+        error(("parameter %s: whole numbers expected, got %s")
+          :format(name, tostring(number)), level + 1)
+      end
+      list[i] = number
+    end
+    return list
+  end
+  error(("parameter %s: a number, a boolean or a list of numbers expected, " ..
+    "got %s"):format(name, kind), level + 1)
+end
+
+local function folder_of(path)
+  return path:match("^(.*/)[^/]*$") or "./"
+end
+
+--- "script:line" of the caller.
+local function place_of(level)
+  local info = debug.getinfo(level + 1, "Sl")
+  return ("%s:%d"):format(info.short_src, info.currentline)
+end
+
+--- Where the text of a probe comes from.
+local function probe_source(what, level)
+  if type(what) == "string" then
+    if not what:match("^[%w_-]+$") then
+      error(("tracer.probe: %q is not the name of a probe; a file is given " ..
+        "as { file = %q }"):format(what, what), level + 1)
+    end
+    return { name = what, file = ("%s/%s.bpf.c"):format(request.probes, what) }
+  end
+  if type(what) ~= "table" then
+    error("tracer.probe: a name, { file = … } or { source = … } expected, got "
+      .. type(what), level + 1)
+  end
+  for key in pairs(what) do
+    if key ~= "file" and key ~= "source" then
+      error(("tracer.probe: unknown key %q; there are file and source")
+        :format(tostring(key)), level + 1)
+    end
+  end
+  if (type(what.file) == "string") == (type(what.source) == "string") then
+    error("tracer.probe: either file or source expected, a string",
+      level + 1)
+  end
+  if what.source then
+    return { name = place_of(level + 1), text = what.source }
+  end
+  local file = what.file
+  if file:sub(1, 1) ~= "/" then
+    file = folder_of(request.path) .. file
+  end
+  return { name = what.file, file = file }
+end
+
+--- Declares a probe.
+---@return tracer.Probe
+function M.probe(what, parameters, level)
+  if loop then
+    error("tracer.probe: the trace runs already; declare probes at the top " ..
+      "of the script", level + 1)
+  end
+  local source = probe_source(what, level + 1)
+  local values = {}
+  if parameters ~= nil and type(parameters) ~= "table" then
+    error("tracer.probe: a table of parameters expected, got " ..
+      type(parameters), level + 1)
+  end
+  for name, value in pairs(parameters or {}) do
+    values[tostring(name)] = parameter_value(tostring(name), value, level + 1)
+  end
+  source.parameters = values
+  source.place = place_of(level + 1)
+  sources[#sources + 1] = source
+  local probe = setmetatable({}, Probe)
+  probes[#probes + 1] = probe
+  return probe
+end
+
+--- Registers what to do at the end.
+function M.at_end(fn, level)
+  if type(fn) ~= "function" then
+    error("tracer.at_end: a function expected, got " .. type(fn), level + 1)
+  end
+  ends[#ends + 1] = fn
+end
+
+--- Registers what to do when events were lost.
+function M.on_loss(fn, level)
+  if type(fn) ~= "function" then
+    error("tracer.on_loss: a function expected, got " .. type(fn), level + 1)
+  end
+  losers[#losers + 1] = fn
+end
+
+---- What the engine calls -----------------------------------------------------
+
+--- What scripts see as global: Lua's own, read only. A name that is set by
+--- mistake is found at once; print and io.write keep their place among the
+--- results.
+local function environment()
+  local function write(...)
+    for i = 1, select("#", ...) do
+      out:put(tostring((select(i, ...))))
+    end
+  end
+  local own = {
+    print = function(...)
+      for i = 1, select("#", ...) do
+        out:put(i > 1 and "\t" or "", tostring((select(i, ...))))
+      end
+      out:put("\n")
+    end,
+    io = setmetatable({
+      write = function(...)
+        write(...)
+        return io.stdout
+      end,
+    }, { __index = io }),
+  }
+  return setmetatable({}, {
+    __index = function(_, name)
+      local value = own[name]
+      if value == nil then
+        value = _G[name]
+      end
+      if value == nil then
+        error(("%s is not defined"):format(tostring(name)), 2)
+      end
+      return value
+    end,
+    __newindex = function(_, name)
+      error(("%s would be a global variable: write local %s")
+        :format(tostring(name), tostring(name)), 2)
+    end,
+  })
+end
+
+--- Reads the script. `r` has: path, script (as the user named it), text,
+--- arguments, base, probes (folder), cwd.
+function M.load(r)
+  request = r
+  out = event.output()
+  local chunk, message = loadstring(r.text, "@" .. r.script)
+  if not chunk then
+    error(message, 0)
+  end
+  setfenv(chunk, environment())
+  chunk()
+  if not parsed then
+    M.options({}, 1)
+  end
+  return { probes = sources, base = parsed.base, positionals = parsed.positionals }
+end
+
+--- Makes the loop over events. `run` has: json (boolean), prefix (boolean: a
+--- time before each text), limit (0: none), and probes, in the order in which
+--- they were declared, each with its schema's types and events.
+function M.bind(run)
+  for i, bound in ipairs(run.probes) do
+    bound.probe = probes[i]
+  end
+  loop = event.loop(run, out)
+end
+
+function M.batch(n)
+  loop(n)
+  event.flush(out)
+end
+
+function M.lost(loss)
+  for _, fn in ipairs(losers) do
+    fn(loss)
+  end
+  event.flush(out)
+end
+
+function M.finish()
+  for _, fn in ipairs(ends) do
+    fn()
+  end
+  event.flush(out)
+end
+
+--- For the time after an error: whole lines alone, for a handler may have
+--- failed in the middle of one.
+function M.flush()
+  local text = out:get()
+  out:put((text:match("^.*\n")) or "")
+  event.flush(out)
+end
+
+core.ready(M)
+
+return M

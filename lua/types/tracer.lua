@@ -1,0 +1,99 @@
+---@meta
+-- SPDX-License-Identifier: Apache-2.0
+--
+-- Types of what a script reaches by require "tracer", for editors. Compared
+-- with the code by tests/lint/lua_types.py.
+
+---@class tracer
+local tracer = {}
+
+--- Declares the script's options; returns their values for this run. Called at
+--- most once, before the probes that use them.
+---
+---     local opt = tracer.options {
+---       about = "Print what a process writes.",
+---       { "bytes", short = "b", type = "size", default = 256, help = "…" },
+---     }
+---
+--- Types: int number size duration pid fds path dir flag list enum string.
+--- Keys: short help default env required multiple min max choices metavar.
+--- A mistake in the declaration raises; a mistake of the user ends the program
+--- with status 2 and a message.
+---@param declaration table
+---@return table<string, any> values by name, a dash as an underscore
+function tracer.options(declaration) end
+
+--- Declares a probe and has it compiled for this run. Parameters are those
+--- that its C declares with PARAM(name, default) and PARAM_SET(name): a whole
+--- number, a boolean (1 or 0) or a list of whole numbers.
+---@param what string|{ file: string }|{ source: string } a shipped probe's
+---  name, a file (relative to the script) or BPF C
+---@param parameters table<string, integer|boolean|integer[]>?
+---@return Probe
+function tracer.probe(what, parameters) end
+
+--- Calls `fn` when the trace has ended and all events are handled, also after
+--- ^C. An error in it ends the program with status 3.
+---@param fn fun()
+function tracer.at_end(fn) end
+
+--- Calls `fn` when events were lost: at most once a second while it happens,
+--- and once more before at_end. Counts since the last call: `count`, of it for
+--- each cause; `total` since the start.
+---@class Loss
+---@field count integer
+---@field total integer
+---@field ring integer the ring in the kernel was full
+---@field queue integer the script or its output was too slow
+---@field limit integer a call held more than a probe reads
+---@param fn fun(loss: Loss)
+function tracer.on_loss(fn) end
+
+--- The text in double quotes with escapes for all that is not printable, as
+--- Go's %q: "a\n", "\x1b[0m". Raises if it is given no string.
+---@param text string
+---@return string
+function tracer.quote(text) end
+
+---@class Probe
+local Probe = {}
+
+--- Drops the events for which `fn` returns false or nil. Runs first.
+---@param fn fun(e: Event): any
+---@return Probe
+function Probe:filter(fn) end
+
+--- Calls `fn` with every event that passed the filter.
+---@param fn fun(e: Event)
+---@return Probe
+function Probe:on(fn) end
+
+--- Makes the text of an event: what `fn` puts into the buffer is written. With
+--- --format json the fields of the event are written instead. A probe without
+--- :format and :on writes its events as JSON.
+---@param fn fun(e: Event, buf: string.buffer)
+---@return Probe
+function Probe:format(fn) end
+
+--- An event, valid inside its handler alone. It has these fields and those
+--- that its EVENT declares in C. Numbers of 64 bits are Lua numbers, exact up
+--- to 2^53; arrays of char are strings.
+---@class Event
+---@field ts number nanoseconds of the kernel's monotonic clock
+---@field time string wall clock, ISO 8601 in UTC with nanoseconds
+---@field pid integer the process
+---@field tid integer the thread
+---@field ppid integer the parent process
+---@field comm string the thread's name
+---@field cpu integer
+---@field truncated boolean the payload is not all there was
+---@field [string] any
+local Event = {}
+
+--- Puts a text field into the buffer in quotes: buf:put(tracer.quote(e.data))
+--- without making a string of it, and so faster.
+---@param name string
+---@param buf string.buffer
+function Event:quote(name, buf) end
+
+return tracer

@@ -1,0 +1,471 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "script/engine.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <lua.hpp>
+#include <utility>
+
+#include "base/check.h"
+#include "base/fd.h"
+#include "base/log.h"
+
+// What LuaJIT's FFI calls. `engine` is what tracer.core told Lua.
+extern "C" {
+void tracer_emit(void* engine, const void* bytes, size_t size) {
+  static_cast<tracer::script::Engine*>(engine)->emit(
+      {static_cast<const char*>(bytes), size});
+}
+void tracer_limit_reached(void* engine) {
+  static_cast<tracer::script::Engine*>(engine)->limit_reached();
+}
+size_t tracer_event_room(void* engine, const void* event) {
+  return static_cast<tracer::script::Engine*>(engine)->event_room(
+      static_cast<const tracer::events::Header*>(event));
+}
+size_t tracer_event_json(void* engine, const void* event, char* out) {
+  return static_cast<tracer::script::Engine*>(engine)->event_json(
+      static_cast<const tracer::events::Header*>(event), out);
+}
+size_t tracer_event_time(void* engine, const void* event, char* out) {
+  return static_cast<tracer::script::Engine*>(engine)->event_time(
+      static_cast<const tracer::events::Header*>(event), out);
+}
+size_t tracer_event_prefix(void* engine, const void* event, char* out) {
+  return static_cast<tracer::script::Engine*>(engine)->event_prefix(
+      static_cast<const tracer::events::Header*>(event), out);
+}
+}
+
+namespace tracer::script {
+namespace {
+
+constexpr const char* kEngineKey = "tracer.engine";
+
+void set_text(lua_State* lua, const char* key, std::string_view value) {
+  lua_pushlstring(lua, value.data(), value.size());
+  lua_setfield(lua, -2, key);
+}
+
+void set_number(lua_State* lua, const char* key, double value) {
+  lua_pushnumber(lua, value);
+  lua_setfield(lua, -2, key);
+}
+
+void set_flag(lua_State* lua, const char* key, bool value) {
+  lua_pushboolean(lua, value ? 1 : 0);
+  lua_setfield(lua, -2, key);
+}
+
+/// The text at the top of the stack, which is taken off.
+std::string pop_text(lua_State* lua) {
+  size_t size = 0;
+  const char* text = lua_tolstring(lua, -1, &size);
+  std::string value = text == nullptr ? "" : std::string(text, size);
+  lua_pop(lua, 1);
+  return value;
+}
+
+/// A field of the table at the top of the stack as text. Raw: a script may
+/// raise any table, and a metamethod that fails here would end the program.
+std::string field_text(lua_State* lua, const char* key) {
+  lua_pushstring(lua, key);
+  lua_rawget(lua, -2);
+  return pop_text(lua);
+}
+
+/// Calls `visit` for each element of the list in a field of the table at the
+/// top of the stack, with the element on top.
+template <typename F>
+void each(lua_State* lua, const char* key, F visit) {
+  lua_getfield(lua, -1, key);
+  if (lua_istable(lua, -1)) {
+    const auto count = static_cast<int>(lua_objlen(lua, -1));
+    for (int i = 1; i <= count; ++i) {
+      lua_rawgeti(lua, -1, i);
+      visit();
+      lua_pop(lua, 1);
+    }
+  }
+  lua_pop(lua, 1);
+}
+
+/// Turns whatever was raised into a table with message and traceback; tables
+/// pass as they are.
+int on_error(lua_State* lua) {
+  if (lua_istable(lua, 1)) {
+    return 1;
+  }
+  lua_newtable(lua);
+  if (const char* text = lua_tostring(lua, 1)) {
+    lua_pushstring(lua, text);
+  } else {
+    lua_pushfstring(lua, "an error that is a %s", luaL_typename(lua, 1));
+  }
+  lua_setfield(lua, -2, "message");
+  luaL_traceback(lua, lua, nullptr, 1);
+  lua_setfield(lua, -2, "traceback");
+  return 1;
+}
+
+const char* kind_name(events::Kind kind) {
+  constexpr std::array kNames = {"int",     "bool",  "char",   "float", "enum",
+                                 "pointer", "array", "struct", "union"};
+  return kNames[static_cast<size_t>(kind)];
+}
+
+std::string quoted_list(const std::string& folder) {
+  return folder + "/?.lua;" + folder + "/?/init.lua";
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Engine>> Engine::create(const Paths& paths, Host host) {
+  lua_State* lua = luaL_newstate();
+  if (lua == nullptr) {
+    return fail("LuaJIT does not start");
+  }
+  std::unique_ptr<Engine> engine(new Engine(lua, std::move(host)));
+  engine->paths_ = paths;
+  luaL_openlibs(lua);
+
+  // Modules come from our own library and from beside the script (load()
+  // adds that), never from the current directory or the environment.
+  lua_getglobal(lua, "package");
+  set_text(lua, "path", quoted_list(paths.lua));
+  set_text(lua, "cpath", "");
+  lua_getfield(lua, -1, "loaded");
+  lua_newtable(lua);
+  lua_pushlightuserdata(lua, engine.get());
+  lua_setfield(lua, -2, "engine");
+  lua_pushlightuserdata(lua, engine->slots_.data());
+  lua_setfield(lua, -2, "slots");
+  lua_pushlightuserdata(lua, engine->counts_.data());
+  lua_setfield(lua, -2, "counts");
+  lua_pushcfunction(lua, ready);
+  lua_setfield(lua, -2, "ready");
+  lua_setfield(lua, -2, "tracer.core");
+  lua_pop(lua, 2);
+
+  lua_pushlightuserdata(lua, engine.get());
+  lua_setfield(lua, LUA_REGISTRYINDEX, kEngineKey);
+
+  lua_getglobal(lua, "require");
+  lua_pushliteral(lua, "tracer.runtime");
+  if (Result<void> loaded = engine->call(1, 0); !loaded) {
+    return tl::unexpected(std::move(loaded).error().context("Lua library"));
+  }
+  return engine;
+}
+
+Engine::~Engine() {
+  lua_close(lua_);
+}
+
+/// tracer.core.ready(runtime): the runtime presents itself.
+int Engine::ready(lua_State* lua) {
+  lua_getfield(lua, LUA_REGISTRYINDEX, kEngineKey);
+  auto* engine = static_cast<Engine*>(lua_touserdata(lua, -1));
+  lua_pop(lua, 1);
+  luaL_checktype(lua, 1, LUA_TTABLE);
+  lua_pushvalue(lua, 1);
+  engine->runtime_ = luaL_ref(lua, LUA_REGISTRYINDEX);
+  return 0;
+}
+
+void Engine::push_runtime(const char* function) {
+  lua_rawgeti(lua_, LUA_REGISTRYINDEX, runtime_);
+  lua_getfield(lua_, -1, function);
+  lua_remove(lua_, -2);
+}
+
+/// The one way into Lua: calls the function below its arguments.
+Result<void> Engine::call(int arguments, int results) {
+  const int handler = lua_gettop(lua_) - arguments;
+  lua_pushcfunction(lua_, on_error);
+  lua_insert(lua_, handler);
+  const int status = lua_pcall(lua_, arguments, results, handler);
+  lua_remove(lua_, handler);
+  if (status != 0) {
+    return tl::unexpected(take_error());
+  }
+  return {};
+}
+
+/// Takes what on_error left.
+Error Engine::take_error() {
+  Error error{.status = kScriptError};
+  if (lua_istable(lua_, -1)) {
+    error.message = field_text(lua_, "message");
+    error.hint = field_text(lua_, "hint");
+    error.detail = field_text(lua_, "traceback");
+    if (error.message.empty()) {
+      error.message = "an error that is a table";
+    }
+    lua_pushliteral(lua_, "usage");
+    lua_rawget(lua_, -2);
+    if (lua_toboolean(lua_, -1) != 0) {
+      error.status = kUsage;
+    }
+    lua_pop(lua_, 2);
+  } else {
+    // Out of memory, or an error in the error handler.
+    error.message = pop_text(lua_);
+  }
+  return error;
+}
+
+Result<Declared> Engine::load(const std::string& path, const std::string& name,
+                              const std::vector<std::string>& arguments,
+                              const std::vector<BaseOption>& base) {
+  Result<std::string> text = read_file(path);
+  if (!text) {
+    return fail_usage(
+        "no script " + std::move(text).error().message,
+        "a script is a file (with a / or the ending .lua) or the name of one "
+        "in " +
+            paths_.scripts);
+  }
+  std::error_code ignored;
+  const std::filesystem::path folder =
+      std::filesystem::absolute(path, ignored).parent_path();
+  lua_getglobal(lua_, "package");
+  set_text(lua_, "path",
+           quoted_list(paths_.lua) + ";" + quoted_list(folder.string()));
+  lua_pop(lua_, 1);
+
+  push_runtime("load");
+  lua_newtable(lua_);
+  set_text(lua_, "path", path);
+  set_text(lua_, "script", name);
+  set_text(lua_, "text", *text);
+  set_text(lua_, "probes", paths_.probes);
+  set_text(lua_, "cwd", std::filesystem::current_path(ignored).string());
+  lua_newtable(lua_);
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    lua_pushlstring(lua_, arguments[i].data(), arguments[i].size());
+    lua_rawseti(lua_, -2, static_cast<int>(i) + 1);
+  }
+  lua_setfield(lua_, -2, "arguments");
+  lua_newtable(lua_);
+  for (size_t i = 0; i < base.size(); ++i) {
+    lua_newtable(lua_);
+    lua_pushstring(lua_, base[i].name.c_str());
+    lua_rawseti(lua_, -2, 1);
+    if (!base[i].short_name.empty()) {
+      set_text(lua_, "short", base[i].short_name);
+    }
+    if (base[i].takes_value) {
+      set_text(lua_, "takes", "value");
+      set_text(lua_, "metavar", base[i].metavar);
+    }
+    if (base[i].multiple) {
+      set_flag(lua_, "multiple", true);
+    }
+    set_text(lua_, "help", base[i].help);
+    lua_rawseti(lua_, -2, static_cast<int>(i) + 1);
+  }
+  lua_setfield(lua_, -2, "base");
+
+  const int handler = lua_gettop(lua_) - 1;
+  lua_pushcfunction(lua_, on_error);
+  lua_insert(lua_, handler);
+  const int status = lua_pcall(lua_, 1, 1, handler);
+  lua_remove(lua_, handler);
+  if (status != 0) {
+    // --help ends the reading of the script, too.
+    if (lua_istable(lua_, -1)) {
+      std::string help = field_text(lua_, "help");
+      if (!help.empty()) {
+        lua_pop(lua_, 1);
+        return Declared{.help = std::move(help)};
+      }
+    }
+    return tl::unexpected(take_error());
+  }
+  Declared declared = read_declared();
+  lua_pop(lua_, 1);
+  return declared;
+}
+
+Declared Engine::read_declared() {
+  Declared declared;
+  each(lua_, "probes", [&] {
+    DeclaredProbe& probe = declared.probes.emplace_back();
+    probe.name = field_text(lua_, "name");
+    probe.place = field_text(lua_, "place");
+    probe.file = field_text(lua_, "file");
+    lua_getfield(lua_, -1, "text");
+    const bool has_text = lua_isstring(lua_, -1) != 0;
+    std::string text = pop_text(lua_);
+    if (has_text) {
+      probe.text = std::move(text);
+    }
+    lua_getfield(lua_, -1, "parameters");
+    for (lua_pushnil(lua_); lua_next(lua_, -2) != 0; lua_pop(lua_, 1)) {
+      artifact::ParameterValue& value =
+          probe.parameters[lua_tostring(lua_, -2)];
+      const auto count = static_cast<int>(lua_objlen(lua_, -1));
+      for (int i = 1; i <= count; ++i) {
+        lua_rawgeti(lua_, -1, i);
+        value.push_back(static_cast<int64_t>(lua_tonumber(lua_, -1)));
+        lua_pop(lua_, 1);
+      }
+    }
+    lua_pop(lua_, 1);
+  });
+  each(lua_, "base", [&] {
+    lua_getfield(lua_, -1, "value");
+    const bool taken_back =
+        lua_isboolean(lua_, -1) && lua_toboolean(lua_, -1) == 0;
+    lua_pop(lua_, 1);
+    if (taken_back) {  // --no-quiet
+      return;
+    }
+    declared.base_options.push_back(
+        {.name = field_text(lua_, "name"), .value = field_text(lua_, "value")});
+  });
+  each(lua_, "positionals", [&] {
+    lua_pushvalue(lua_, -1);
+    declared.positionals.push_back(pop_text(lua_));
+  });
+  return declared;
+}
+
+void Engine::push_schema(const events::Schema& schema) {
+  lua_newtable(lua_);
+  lua_newtable(lua_);
+  for (size_t i = 0; i < schema.types.size(); ++i) {
+    const events::Type& type = schema.types[i];
+    lua_newtable(lua_);
+    set_text(lua_, "kind", kind_name(type.kind));
+    set_flag(lua_, "is_signed", type.is_signed);
+    set_number(lua_, "size", type.size);
+    set_number(lua_, "element", type.element + 1.0);
+    set_number(lua_, "count", type.count);
+    set_text(lua_, "name", type.name);
+    lua_newtable(lua_);
+    for (size_t m = 0; m < type.members.size(); ++m) {
+      const events::Member& member = type.members[m];
+      lua_newtable(lua_);
+      set_text(lua_, "name", member.name);
+      set_number(lua_, "type", member.type + 1.0);
+      set_number(lua_, "offset", member.offset);
+      set_number(lua_, "bit_offset", member.bit_offset);
+      set_number(lua_, "bit_size", member.bit_size);
+      lua_rawseti(lua_, -2, static_cast<int>(m) + 1);
+    }
+    lua_setfield(lua_, -2, "members");
+    lua_rawseti(lua_, -2, static_cast<int>(i) + 1);
+  }
+  lua_setfield(lua_, -2, "types");
+  lua_newtable(lua_);
+  for (size_t i = 0; i < schema.events.size(); ++i) {
+    lua_newtable(lua_);
+    set_text(lua_, "name", schema.events[i].name);
+    set_number(lua_, "type", schema.events[i].type + 1.0);
+    lua_rawseti(lua_, -2, static_cast<int>(i) + 1);
+  }
+  lua_setfield(lua_, -2, "events");
+}
+
+Result<void> Engine::bind(const std::vector<const events::Schema*>& schemas,
+                          const RunOptions& options, Clock clock) {
+  clock_ = clock;
+  time_ = options.time;
+  push_runtime("bind");
+  lua_newtable(lua_);
+  set_flag(lua_, "json", options.json);
+  set_flag(lua_, "prefix", options.time != TimeStyle::kNone);
+  set_number(lua_, "limit", static_cast<double>(options.limit));
+  lua_newtable(lua_);
+  for (size_t i = 0; i < schemas.size(); ++i) {
+    for (const events::EventType& event : schemas[i]->events) {
+      json_.emplace_back(*schemas[i], event);
+      event_names_.push_back(event.name);
+    }
+    lua_newtable(lua_);
+    push_schema(*schemas[i]);
+    lua_setfield(lua_, -2, "schema");
+    lua_rawseti(lua_, -2, static_cast<int>(i) + 1);
+  }
+  lua_setfield(lua_, -2, "probes");
+  return call(1, 0);
+}
+
+Result<void> Engine::run(const events::Batch& batch) {
+  if (limited_) {
+    return {};
+  }
+  const size_t count = batch.count();
+  CHECK(count <= slots_.size());
+  std::copy_n(batch.events().data(), count, slots_.data());
+  push_runtime("batch");
+  lua_pushnumber(lua_, static_cast<double>(count));
+  Result<void> done = call(1, 0);
+  if (done && !limited_) {
+    delivered_ += count;
+    return done;
+  }
+  delivered_ += counts_[kCursor] + 1;
+  if (!done) {
+    const events::Header& event = *slots_[counts_[kCursor]];
+    Error& error = done.error();
+    error.message += " (at the event " +
+                     event_names_[event.type & events::kTypeMask] + " of " +
+                     log::printable({event.comm, strnlen(event.comm, 16)}) +
+                     ", process " + std::to_string(event.pid) + ", thread " +
+                     std::to_string(event.tid) + ")";
+  }
+  return done;
+}
+
+Result<void> Engine::lost(const std::vector<LossCount>& counts) {
+  push_runtime("lost");
+  lua_newtable(lua_);
+  uint64_t count = 0;
+  uint64_t total = 0;
+  for (const LossCount& each : counts) {
+    set_number(lua_, each.cause, static_cast<double>(each.count));
+    count += each.count;
+    total += each.total;
+  }
+  set_number(lua_, "count", static_cast<double>(count));
+  set_number(lua_, "total", static_cast<double>(total));
+  return call(1, 0);
+}
+
+Result<void> Engine::finish() {
+  push_runtime("finish");
+  return call(0, 0);
+}
+
+void Engine::flush() {
+  push_runtime("flush");
+  if (Result<void> done = call(0, 0); !done) {
+    log::warn("flush: " + done.error().message);
+  }
+}
+
+void Engine::limit_reached() {
+  limited_ = true;
+  host_.on_limit();
+}
+
+size_t Engine::event_room(const events::Header* event) const {
+  return json_[event->type & events::kTypeMask].room(event->len);
+}
+
+size_t Engine::event_json(const events::Header* event, char* out) {
+  return json_[event->type & events::kTypeMask].format(event, *clock_, out);
+}
+
+size_t Engine::event_time(const events::Header* event, char* out) {
+  return clock_->iso(event->ts, out);
+}
+
+size_t Engine::event_prefix(const events::Header* event, char* out) {
+  return clock_->prefix(time_, event->ts, out);
+}
+
+}  // namespace tracer::script

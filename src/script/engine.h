@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Engine: LuaJIT with one script in it. The script is read, its probes are
+// compiled by somebody else, bind() tells it what their events look like, and
+// then run() hands it batches: one call into Lua for each.
+//
+// Used by one thread at a time (loaded on one, run on another). Batches are
+// borrowed: the script sees an event only inside its handler. What the script
+// writes goes to the emit function of the Host.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "artifact/worker.h"
+#include "base/paths.h"
+#include "base/result.h"
+#include "events/batch.h"
+#include "events/schema.h"
+#include "script/clock.h"
+#include "script/json.h"
+
+struct lua_State;
+
+namespace tracer::script {
+
+/// An option of tracer itself, for the script's command line and its --help.
+struct BaseOption {
+  std::string name;
+  std::string short_name;  // one letter, or empty
+  bool takes_value = false;
+  bool multiple = false;
+  std::string metavar;
+  std::string help;
+};
+
+struct OptionValue {
+  std::string name;
+  std::string value;  // empty for an option without one
+};
+
+/// tracer.probe(…) as the script wrote it.
+struct DeclaredProbe {
+  std::string name;                 // for messages
+  std::string place;                // "script:line" of the call
+  std::string file;                 // where its text is, or empty
+  std::optional<std::string> text;  // its text, if the script holds it
+  std::map<std::string, artifact::ParameterValue> parameters;
+};
+
+/// What a script asks for.
+struct Declared {
+  std::vector<DeclaredProbe> probes;
+  std::vector<OptionValue> base_options;  // tracer's, given behind the script
+  std::vector<std::string> positionals;   // process ids
+  std::optional<std::string> help;        // --help was given: its text
+};
+
+/// Events lost for one cause: since the last time, and in all.
+struct LossCount {
+  const char* cause;
+  uint64_t count;
+  uint64_t total;
+};
+
+/// How the run shows events.
+struct RunOptions {
+  bool json = false;
+  TimeStyle time = TimeStyle::kNone;
+  uint64_t limit = 0;  // events to show; 0: all
+};
+
+class Engine {
+ public:
+  /// What the engine needs of its owner. Called on the thread that runs it.
+  struct Host {
+    std::function<void(std::string_view bytes)> emit;
+    std::function<void()> on_limit;  // the last event of -n was shown
+  };
+
+  static Result<std::unique_ptr<Engine>> create(const Paths& paths, Host host);
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  /// Reads the script at `path`, which the user called `name`. `arguments`
+  /// are the words behind it, `base` our own options.
+  Result<Declared> load(const std::string& path, const std::string& name,
+                        const std::vector<std::string>& arguments,
+                        const std::vector<BaseOption>& base);
+
+  /// Makes the loop. `schemas` are those of the declared probes, in their
+  /// order, and must outlive the engine; their events are numbered through.
+  Result<void> bind(const std::vector<const events::Schema*>& schemas,
+                    const RunOptions& options, Clock clock);
+
+  /// Hands the events of a batch to the script.
+  Result<void> run(const events::Batch& batch);
+
+  /// Tells the script of a loss.
+  Result<void> lost(const std::vector<LossCount>& counts);
+
+  /// Calls what the script registered for the end.
+  Result<void> finish();
+
+  /// Hands on what is formatted; for the time after an error.
+  void flush();
+
+  /// Events handed to the script, shown, and dropped by its filters.
+  [[nodiscard]] uint64_t delivered() const { return delivered_; }
+  [[nodiscard]] uint64_t shown() const { return counts_[kShown]; }
+  [[nodiscard]] uint64_t filtered() const { return counts_[kFiltered]; }
+
+  // What Lua calls by FFI (lua/tracer/event.lua).
+  void emit(std::string_view bytes) { host_.emit(bytes); }
+  void limit_reached();
+  size_t event_room(const events::Header* event) const;
+  size_t event_json(const events::Header* event, char* out);
+  size_t event_prefix(const events::Header* event, char* out);
+  size_t event_time(const events::Header* event, char* out);
+
+ private:
+  // Indices of counts_, the same as in lua/tracer/event.lua.
+  static constexpr size_t kCursor = 0;
+  static constexpr size_t kShown = 1;
+  static constexpr size_t kFiltered = 2;
+
+  Engine(lua_State* lua, Host host) : lua_(lua), host_(std::move(host)) {}
+
+  static int ready(lua_State* lua);
+  Result<void> call(int arguments, int results);
+  Error take_error();
+  Declared read_declared();
+  void push_runtime(const char* function);
+  void push_schema(const events::Schema& schema);
+
+  lua_State* lua_;
+  Host host_;
+  Paths paths_;
+  int runtime_ = 0;  // registry reference to lua/tracer/runtime.lua
+  std::optional<Clock> clock_;
+  TimeStyle time_ = TimeStyle::kNone;
+  bool limited_ = false;
+  const events::Batch* current_ = nullptr;
+  uint64_t delivered_ = 0;
+  std::vector<JsonPlan> json_;  // by event type
+  std::vector<std::string> event_names_;
+  std::array<const events::Header*, events::Batch::kMaxEvents> slots_{};
+  std::array<uint64_t, 3> counts_{};
+};
+
+}  // namespace tracer::script
