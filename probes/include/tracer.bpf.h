@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: GPL-2.0
+ *
+ * What every probe includes: who is traced, what an event begins with, how it
+ * is sent, and what is counted. It is pasted into the probe's text, for BCC
+ * rewrites map methods only in the text itself.
+ *
+ * Words that tracer understands in a probe's text:
+ *
+ *   PARAM(name, default)        P_name is a constant, fixed for this run
+ *   PARAM_SET(name)             P_name(x): is x in the set? (no set: any is)
+ *   EVENT(name) { … };          struct name, which scripts see as an event
+ *   TAIL_CALL(map, slot, fn);   fn is put into a BPF_PROG_ARRAY
+ *   ATTACH(fn, "kind:target");  fn is attached there, too: one program can
+ *                               serve many tracepoints
+ *
+ * A probe asks tracer_traced() first, so that a process that is not traced
+ * pays for little more than the hook.
+ */
+
+/* Who is traced: 0, all but the processes in tracer_tree; 1, the one process
+ * that RUN_TARGET names; 2, those in tracer_tree. */
+PARAM(tracer_select, 0)
+/* 1: this module keeps tracer_tree up to date. One module of a run does. */
+PARAM(tracer_follow, 0)
+
+/* How events travel: 0, a perf buffer for each CPU; 1, one BPF ring buffer. */
+PARAM(tracer_transport, 0)
+
+/* Values that differ from run to run and are put into the compiled program:
+ * the loader looks for these 64-bit immediates. To the verifier they are
+ * constants. */
+#define RUN_CONSTANT(id)                                    \
+  ({                                                        \
+    u64 value_;                                             \
+    asm("%0 = 0x747261636572000" #id " ll" : "=r"(value_)); \
+    value_;                                                 \
+  })
+#define RUN_TARGET RUN_CONSTANT(1)      /* tgid of the one target */
+#define RUN_FIRST_EVENT RUN_CONSTANT(2) /* number of EVENT_ID 0 in this run */
+
+/* Bounds a length for the verifier. In 64 bits and behind an empty asm, or
+ * LLVM bounds a copy and passes on the original. */
+#define CLAMP(value, max)              \
+  ({                                   \
+    u64 clamped_ = (value);            \
+    asm volatile("" : "+r"(clamped_)); \
+    if (clamped_ > (max)) {            \
+      clamped_ = (max);                \
+    }                                  \
+    clamped_;                          \
+  })
+
+/* The registers of a system call as user space passed them. They still hold
+ * the arguments when the call returns, except after exec and sigreturn. */
+#if defined(__x86_64__)
+#define CALL_ARG1(regs) ((regs)->di)
+#define CALL_ARG2(regs) ((regs)->si)
+#define CALL_ARG3(regs) ((regs)->dx)
+#define CALL_RESULT(regs) ((s64)(regs)->ax)
+#define CALL_NUMBER(regs) ((regs)->orig_ax)
+#define CALL_WRITE 1
+#define CALL_PWRITE64 18
+#define CALL_SENDFILE 40
+#define CALL_SENDTO 44
+#define CALL_SENDMSG 46
+#define CALL_SPLICE 275
+#define CALL_VMSPLICE 278
+#define CALL_SENDMMSG 307
+#define CALL_COPY_FILE_RANGE 326
+#define CALL_IO_URING_ENTER 426
+#else
+#error "the registers of this machine are not known here yet"
+#endif
+
+/* What an event begins with. */
+#define EVENT_HEADER                                           \
+  u64 ts;   /* nanoseconds of CLOCK_MONOTONIC */               \
+  u32 len;  /* bytes of this record; set by tracer_submit */   \
+  u16 type; /* number of the event in this run, and flags */   \
+  u16 cpu;                                                     \
+  u32 pid;       /* the process: what the kernel calls tgid */ \
+  u32 tid;       /* the thread */                              \
+  u32 ppid;      /* the parent process */                      \
+  char comm[16]; /* the thread's name */
+
+struct tracer_header {
+  EVENT_HEADER
+};
+
+/* A piece of the payload of an event that follows on the same CPU with the
+ * same time; the reader joins them. */
+struct tracer_chunk {
+  u64 ts;
+  u32 len;
+  u16 type;
+  u16 cpu;
+};
+
+#define TRACER_CHUNK 0x8000 /* in type: the record is a tracer_chunk */
+#define TRACER_CUT 0x4000   /* in type: the payload is not all there was */
+
+/* Shared with the tracer by mmap. */
+struct tracer_control {
+  u32 off;      /* the trace is over: nothing more is sent */
+  u32 bell;     /* the reader sleeps: wake it, once */
+  u64 alive;    /* traced processes in tracer_tree */
+  u64 entering; /* a tree is being entered: note all births */
+};
+BPF_F_TABLE("array", u32, struct tracer_control, tracer_control, 1,
+            BPF_F_MMAPABLE);
+
+/* What was counted, per CPU. Every event is seen; then it is sent, or lost. */
+struct tracer_stats {
+  u64 seen;       /* events after all filters */
+  u64 lost_ring;  /* lost, for the ring was full */
+  u64 lost_limit; /* lost, for a call held more messages than are read */
+  u64 cut;        /* events with a part of their payload missing */
+  u64 faults;     /* of these: memory that could not be read */
+  u64 unfollowed; /* children not followed, for tracer_tree was full */
+  /* Calls that moved data past what a probe of write(2) can see. */
+  u64 unseen_sendfile;
+  u64 unseen_splice;
+  u64 unseen_vmsplice;
+  u64 unseen_copy_file_range;
+  u64 unseen_io_uring;
+};
+BPF_PERCPU_ARRAY(tracer_stats, struct tracer_stats, 1);
+
+/* By process: 1, traced; 0, only its children are (the tracer itself and what
+ * carries its output). */
+BPF_HASH(tracer_tree, u32, u32, 32768);
+
+/* Child and parent, of all processes, while a tree is being entered: a process
+ * that is not in it yet may fork and end before it is found. */
+BPF_TABLE("lru_hash", u32, u32, tracer_births, 16384);
+
+/* By CPU: the time of the event that is on its way there, 1 while that time is
+ * being taken, 0 if there is none. The reader delivers nothing that is later:
+ * so the order is exact even between threads that know nothing of each other.
+ * A cache line each. The loader makes it as large as there are CPUs. */
+struct tracer_marker {
+  u64 ts;
+  u64 unused[7];
+};
+BPF_F_TABLE("array", u32, struct tracer_marker, tracer_markers, 1,
+            BPF_F_MMAPABLE);
+
+/* Sizes are set by the loader. */
+#if P_tracer_transport
+BPF_RINGBUF_OUTPUT(tracer_ring, 1);
+#else
+BPF_PERF_OUTPUT(tracer_events);
+#endif
+BPF_PERF_OUTPUT(tracer_bell);
+
+static inline struct tracer_stats *tracer_counts(void) {
+  u32 zero = 0;
+  return tracer_stats.lookup(&zero);
+}
+
+static inline struct tracer_control *tracer_shared(void) {
+  u32 zero = 0;
+  return tracer_control.lookup(&zero);
+}
+
+/* Is the current process traced, and the trace still on? */
+static inline bool tracer_traced(void) {
+  u32 tgid = bpf_get_current_pid_tgid() >> 32;
+  if (P_tracer_select == 1) {
+    if (tgid != RUN_TARGET) {
+      return false;
+    }
+  } else {
+    u32 *traced = tracer_tree.lookup(&tgid);
+    if (P_tracer_select == 2) {
+      if (!traced || !*traced) {
+        return false;
+      }
+    } else if (traced) {
+      return false;
+    }
+  }
+  struct tracer_control *control = tracer_shared();
+  return control && !control->off;
+}
+
+/* The registers with which the current thread entered the kernel. */
+static inline struct pt_regs *tracer_registers(void) {
+  return (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+}
+
+static inline void tracer_mark(u64 ts) {
+  u32 cpu = bpf_get_smp_processor_id();
+  struct tracer_marker *marker = tracer_markers.lookup(&cpu);
+  if (marker) {
+    *(volatile u64 *)&marker->ts = ts;
+  }
+}
+
+/* The event, or what was to become one, is on its way no more. Every program
+ * that called tracer_begin() calls this before it ends. */
+static inline void tracer_end(void) { tracer_mark(0); }
+
+/* Fills what an event begins with. `event` starts with EVENT_HEADER, `id` is
+ * EVENT_ID_name. */
+static inline void tracer_begin(void *event, u32 id) {
+  struct tracer_header *header = event;
+  u64 pid_tgid = bpf_get_current_pid_tgid();
+  struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
+  tracer_mark(1);
+  header->ts = bpf_ktime_get_ns();
+  tracer_mark(header->ts);
+  header->type = RUN_FIRST_EVENT + id;
+  header->cpu = bpf_get_smp_processor_id();
+  header->pid = pid_tgid >> 32;
+  header->tid = pid_tgid;
+  header->ppid = task->real_parent->tgid;
+  bpf_get_current_comm(&header->comm, sizeof(header->comm));
+}
+
+/* Wakes the reader if it sleeps. */
+static inline void tracer_wake(void *ctx, struct tracer_control *control) {
+  u32 one = 1;
+  control->bell = 0;
+  tracer_bell.perf_submit(ctx, &one, sizeof(one));
+}
+
+/* Hands a record to the reader. Below zero: there was no room. */
+static inline int tracer_send(void *ctx, void *record, u64 size) {
+#if P_tracer_transport
+  return tracer_ring.ringbuf_output(record, size, BPF_RB_NO_WAKEUP);
+#else
+  return tracer_events.perf_submit(ctx, record, size);
+#endif
+}
+
+/* Sends an event of `size` bytes, which the caller has bounded with CLAMP.
+ * Counts it, and its loss. */
+static inline void tracer_submit(void *ctx, void *event, u64 size) {
+  struct tracer_header *header = event;
+  struct tracer_stats *stats = tracer_counts();
+  struct tracer_control *control = tracer_shared();
+  if (!stats || !control) {
+    return;
+  }
+  header->len = size;
+  stats->seen++;
+  if (header->type & TRACER_CUT) {
+    stats->cut++;
+  }
+  if (tracer_send(ctx, event, size) < 0) {
+    stats->lost_ring++;
+  }
+  if (control->bell) {
+    tracer_wake(ctx, control);
+  }
+}
+
+/* Sends a piece of payload ahead of its event. False: the ring was full, and
+ * the event is counted as lost; the caller must not send the rest of it. */
+static inline bool tracer_submit_chunk(void *ctx, void *chunk, u64 size) {
+  struct tracer_stats *stats = tracer_counts();
+  if (!stats) {
+    return false;
+  }
+  if (tracer_send(ctx, chunk, size) < 0) {
+    stats->seen++;
+    stats->lost_ring++;
+    return false;
+  }
+  return true;
+}
+
+#if P_tracer_follow
+
+RAW_TRACEPOINT_PROBE(sched_process_fork) {
+  struct task_struct *parent = (struct task_struct *)ctx->args[0];
+  struct task_struct *child = (struct task_struct *)ctx->args[1];
+  u32 parent_tgid = parent->tgid;
+  u32 child_tgid = child->tgid;
+  u32 traced = 1;
+  struct tracer_stats *stats;
+  struct tracer_control *control;
+  if (parent_tgid == child_tgid) {
+    return 0;
+  }
+  control = tracer_shared();
+  stats = tracer_counts();
+  if (!control || !stats) {
+    return 0;
+  }
+  if (control->entering) {
+    tracer_births.update(&child_tgid, &parent_tgid);
+  }
+  if (!tracer_tree.lookup(&parent_tgid)) {
+    return 0;
+  }
+  if (tracer_tree.insert(&child_tgid, &traced) == 0) {
+    __sync_fetch_and_add(&control->alive, 1);
+  } else {
+    stats->unfollowed++;
+  }
+  return 0;
+}
+
+/* The last thread of a process that ends takes it off the tree. */
+RAW_TRACEPOINT_PROBE(sched_process_exit) {
+  struct task_struct *task = (struct task_struct *)ctx->args[0];
+  u32 tgid = task->tgid;
+  u32 *traced = tracer_tree.lookup(&tgid);
+  struct tracer_control *control;
+  u32 counted;
+  if (!traced || task->signal->live.counter > 0) {
+    return 0;
+  }
+  control = tracer_shared();
+  if (!control) {
+    return 0;
+  }
+  /* Two last threads may both find nobody alive: only one can delete. */
+  counted = *traced;
+  if (tracer_tree.delete(&tgid) == 0 && counted) {
+    __sync_fetch_and_add(&control->alive, -1);
+    if (control->alive == 0) {
+      tracer_wake(ctx, control);
+    }
+  }
+  return 0;
+}
+
+#endif
