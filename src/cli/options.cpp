@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/options.h"
+
+#include <algorithm>
+#include <cxxopts.hpp>
+
+#include "base/words.h"
+
+namespace tracer::cli {
+namespace {
+
+constexpr uint64_t kMaxBytes = uint64_t{1} << 20;
+
+const script::BaseOption* find_option(const std::string& name) {
+  for (const script::BaseOption& option : run_options()) {
+    if (option.name == name || option.short_name == name) {
+      return &option;
+    }
+  }
+  return nullptr;
+}
+
+tl::unexpected<Error> unknown_option(const std::string& word) {
+  std::vector<std::string> names;
+  for (const script::BaseOption& option : run_options()) {
+    names.push_back("--" + option.name);
+  }
+  const std::optional<std::string> near = nearest(word, names);
+  return fail_usage("unknown option " + word,
+                    near ? "did you mean " + *near + "?"
+                         : "tracer run --help lists the options; those of a "
+                           "script stand behind its name");
+}
+
+/// How many of `words` belong to the options before the script: the first word
+/// that is neither an option nor the value of one is the script.
+Result<size_t> count_options(const std::vector<std::string>& words) {
+  size_t at = 0;
+  while (at < words.size()) {
+    const std::string& word = words[at];
+    if (word.size() < 2 || word[0] != '-' || word == "--") {
+      return at;
+    }
+    ++at;
+    if (word[1] == '-') {
+      const size_t equals = word.find('=');
+      const std::string name = word.substr(2, equals - 2);
+      const script::BaseOption* option = find_option(name);
+      if (option == nullptr || name.size() < 2) {
+        return unknown_option(word.substr(0, equals));
+      }
+      if (!option->takes_value && equals != std::string::npos) {
+        return fail_usage("--" + name + " takes no value");
+      }
+      if (option->takes_value && equals == std::string::npos) {
+        ++at;
+      }
+      continue;
+    }
+    // -x, -xvalue, -xyz: letters up to the first that takes a value.
+    for (size_t i = 1; i < word.size(); ++i) {
+      const script::BaseOption* option = find_option(word.substr(i, 1));
+      if (option == nullptr) {
+        return unknown_option("-" + word.substr(i, 1));
+      }
+      if (option->takes_value) {
+        at += i + 1 == word.size() ? 1 : 0;
+        break;
+      }
+    }
+  }
+  return at;
+}
+
+tl::unexpected<Error> bad_value(const std::string& option,
+                                const std::string& what,
+                                const std::string& value,
+                                const std::string& hint) {
+  return fail_usage("--" + option + ": not " + what + ": " + value, hint);
+}
+
+/// The one of some words that `value` is.
+template <typename T>
+Result<T> one_of(const std::string& option, const std::string& value,
+                 const std::vector<std::pair<std::string, T>>& choices) {
+  std::string all;
+  for (const auto& [word, meaning] : choices) {
+    if (word == value) {
+      return meaning;
+    }
+    all += (all.empty() ? "" : ", ") + word;
+  }
+  return fail_usage("--" + option + ": no such choice: " + value,
+                    "there are " + all);
+}
+
+Result<void> set(RunCommand& command, const std::string& name,
+                 const std::string& value) {
+  if (name == "pid") {
+    command.pids.push_back(value);
+  } else if (name == "no-follow") {
+    command.follow = false;
+  } else if (name == "leave") {
+    command.leave = true;
+  } else if (name == "user") {
+    command.user = value;
+  } else if (name == "duration") {
+    command.duration = parse_duration(value);
+    if (!command.duration) {
+      return bad_value(name, "a duration", value,
+                       "write it as 10s, 250ms, 5m or 1h");
+    }
+  } else if (name == "count") {
+    const std::optional<int64_t> count = parse_int(value);
+    if (!count || *count < 1) {
+      return bad_value(name, "a number of events", value,
+                       "it must be 1 or more");
+    }
+    command.show.limit = static_cast<uint64_t>(*count);
+  } else if (name == "bytes") {
+    const std::optional<uint64_t> size = parse_size(value);
+    if (!size || *size > kMaxBytes) {
+      return bad_value(name, "a size up to 1M", value,
+                       "write it as 4096, 64k or 1M");
+    }
+    command.bytes = static_cast<int64_t>(*size);
+  } else if (name == "output") {
+    command.output = value;
+  } else if (name == "format") {
+    command.show.json =
+        TRY(one_of<bool>(name, value, {{"text", false}, {"json", true}}));
+  } else if (name == "time") {
+    command.show.time = TRY(
+        one_of<script::TimeStyle>(name, value,
+                                  {{"none", script::TimeStyle::kNone},
+                                   {"wall", script::TimeStyle::kWall},
+                                   {"relative", script::TimeStyle::kRelative},
+                                   {"delta", script::TimeStyle::kDelta}}));
+  } else if (name == "buffer") {
+    const std::optional<uint64_t> size = parse_size(value);
+    if (!size || *size == 0 || *size > (uint64_t{64} << 30)) {
+      return bad_value(name, "a size", value,
+                       "write it as 65536, 64k, 8M or 1G");
+    }
+    command.buffer = *size;
+  } else if (name == "transport") {
+    command.transport = TRY(one_of<bpf::Transport>(
+        name, value,
+        {{"perf", bpf::Transport::kPerf}, {"ring", bpf::Transport::kRing}}));
+  } else if (name == "latency") {
+    command.latency =
+        TRY(one_of<bpf::Latency>(name, value,
+                                 {{"low", bpf::Latency::kLow},
+                                  {"balanced", bpf::Latency::kBalanced},
+                                  {"throughput", bpf::Latency::kThroughput}}));
+  } else if (name == "fail-on-loss") {
+    command.fail_on_loss = true;
+  } else if (name == "no-cache") {
+    command.cache = false;
+  } else if (name == "verbose") {
+    command.verbose = true;
+  } else if (name == "quiet") {
+    command.quiet = true;
+  } else if (name == "help") {
+    command.help = true;
+  }
+  return {};
+}
+
+}  // namespace
+
+const std::vector<script::BaseOption>& run_options() {
+  static const std::vector<script::BaseOption> options = {
+      {.name = "pid",
+       .short_name = "p",
+       .takes_value = true,
+       .multiple = true,
+       .metavar = "PID",
+       .help = "trace this process and its children"},
+      {.name = "no-follow", .help = "leave out children"},
+      {.name = "user",
+       .short_name = "u",
+       .takes_value = true,
+       .metavar = "USER",
+       .help = "run CMD as USER (default: who called sudo)"},
+      {.name = "duration",
+       .short_name = "d",
+       .takes_value = true,
+       .metavar = "TIME",
+       .help = "end after this time: 10s, 250ms, 5m, 1h"},
+      {.name = "count",
+       .short_name = "n",
+       .takes_value = true,
+       .metavar = "N",
+       .help = "end after N events"},
+      {.name = "bytes",
+       .takes_value = true,
+       .metavar = "SIZE",
+       .help = "payload kept of each event, at most 1M"},
+      {.name = "output",
+       .short_name = "o",
+       .takes_value = true,
+       .metavar = "FILE",
+       .help = "write results to FILE (mode 0600)"},
+      {.name = "format",
+       .takes_value = true,
+       .metavar = "FORMAT",
+       .help = "text, or json: one object a line"},
+      {.name = "time",
+       .short_name = "t",
+       .takes_value = true,
+       .metavar = "STYLE",
+       .help = "a time before each line: none, wall, relative, delta"},
+      {.name = "buffer",
+       .takes_value = true,
+       .metavar = "SIZE",
+       .help = "memory for events in the kernel, all CPUs together"},
+      {.name = "transport",
+       .takes_value = true,
+       .metavar = "KIND",
+       .help = "perf: a buffer for each CPU; ring: one for all"},
+      {.name = "latency",
+       .takes_value = true,
+       .metavar = "KIND",
+       .help = "low, balanced or throughput: how soon, or how cheap"},
+      {.name = "leave",
+       .help = "leave CMD running if the trace ends before it"},
+      {.name = "fail-on-loss", .help = "status 4 if an event was lost"},
+      {.name = "no-cache", .help = "compile the probes anew"},
+      {.name = "verbose",
+       .short_name = "v",
+       .help = "say more: timings, logs, tracebacks"},
+      {.name = "quiet",
+       .short_name = "q",
+       .help = "no ready line and no summary"},
+      {.name = "help", .short_name = "h", .help = "show this"},
+  };
+  return options;
+}
+
+Result<void> apply(RunCommand& command,
+                   const std::vector<script::OptionValue>& options) {
+  for (const script::OptionValue& option : options) {
+    TRY(set(command, option.name, option.value));
+  }
+  return {};
+}
+
+Result<RunCommand> parse_run(const std::vector<std::string>& words) {
+  RunCommand command;
+  command.base = &run_options();
+  command.apply = apply;
+  const size_t count = TRY(count_options(words));
+
+  cxxopts::Options parser("tracer run");
+  for (const script::BaseOption& option : run_options()) {
+    const std::string names = option.short_name.empty()
+                                  ? option.name
+                                  : option.short_name + "," + option.name;
+    if (option.takes_value) {
+      parser.add_options()(names, option.help,
+                           cxxopts::value<std::vector<std::string>>());
+    } else {
+      parser.add_options()(names, option.help);
+    }
+  }
+  std::vector<const char*> argv = {"tracer run"};
+  for (size_t i = 0; i < count; ++i) {
+    if (i < words.size()) {
+      argv.push_back(words[i].c_str());
+    }
+  }
+  try {
+    const cxxopts::ParseResult parsed =
+        parser.parse(static_cast<int>(argv.size()), argv.data());
+    for (const cxxopts::KeyValue& given : parsed.arguments()) {
+      TRY(set(command, given.key(), given.value()));
+    }
+  } catch (const cxxopts::exceptions::exception& error) {
+    return fail_usage(error.what(), "tracer run --help lists the options");
+  }
+
+  auto rest =
+      words.begin() + static_cast<ptrdiff_t>(std::min(count, words.size()));
+  const auto dashes = std::find(rest, words.end(), "--");
+  if (dashes != words.end()) {
+    command.command.assign(dashes + 1, words.end());
+    if (command.command.empty()) {
+      return fail_usage("no command behind --",
+                        "write it as: tracer run SCRIPT -- CMD ARGS…");
+    }
+  }
+  if (rest != dashes) {
+    command.script = *rest;
+    command.script_words.assign(rest + 1, dashes);
+    if (command.bytes) {
+      // Most scripts have this option themselves; theirs wins.
+      command.script_words.insert(command.script_words.begin(),
+                                  "--bytes=" + std::to_string(*command.bytes));
+      command.bytes.reset();
+    }
+  } else if (!command.help) {
+    return fail_usage("no script",
+                      "write it as: tracer run scripts/writesnoop.lua PID");
+  }
+  return command;
+}
+
+std::string usage() {
+  std::string text =
+      "usage: tracer run [options] SCRIPT [PID…] [script options] "
+      "[-- CMD ARGS…]\n"
+      "\n"
+      "Runs a script with the events of its probes: of running processes with "
+      "their\nthreads and children (PID), or of a command from its first "
+      "instruction (CMD).\nWith neither, of all processes. SCRIPT is a file, "
+      "or the name of a\nshipped script.\n"
+      "\n"
+      "  tracer run writesnoop 2182\n"
+      "  tracer run writesnoop --fd 1,2 -- make -j4\n"
+      "  tracer run SCRIPT --help      the script's own options\n"
+      "\n"
+      "CMD keeps its standard streams, so its output and the results mix "
+      "unless -o is\ngiven.\n"
+      "\n";
+  for (const script::BaseOption& option : run_options()) {
+    std::string line = option.short_name.empty()
+                           ? "      --"
+                           : "  -" + option.short_name + ", --";
+    line += option.name;
+    if (option.takes_value) {
+      line += " " + option.metavar;
+    }
+    line.resize(std::max<size_t>(line.size() + 2, 26), ' ');
+    text += line + option.help + "\n";
+  }
+  text +=
+      "\nStatus: 0 done, 1 cannot trace, 2 usage, 3 script error, 4 events "
+      "lost with\n--fail-on-loss, 126 and 127 as a shell for CMD, otherwise "
+      "CMD's own.\n";
+  return text;
+}
+
+}  // namespace tracer::cli

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// argv to a command, its outcome to an exit status. The only place that
+// prints the error which ends the program.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/paths.h"
+#include "base/result.h"
+#include "base/words.h"
+#include "cli/options.h"
+#include "session.h"
+
+namespace tracer {
+namespace {
+
+Result<int> run(const std::vector<std::string>& words) {
+  RunCommand command = TRY(cli::parse_run(words));
+  if (command.verbose) {
+    log::set_level(log::Level::kDebug);
+  } else if (command.quiet) {
+    log::set_level(log::Level::kWarn);
+  }
+  if (command.help && command.script.empty()) {
+    TRY(write_all(1, cli::usage()));
+    return 0;
+  }
+  if (command.help) {
+    command.script_words.insert(command.script_words.begin(), "--help");
+  }
+  Session session(TRY(find_paths()), std::move(command));
+  return session.run();
+}
+
+Result<int> help(const std::vector<std::string>&) {
+  TRY(write_all(1, cli::usage()));
+  return 0;
+}
+
+Result<int> version(const std::vector<std::string>&) {
+  TRY(write_all(1, std::string("tracer ") + TRACER_VERSION + "\n"));
+  return 0;
+}
+
+struct Command {
+  const char* name;
+  Result<int> (*run)(const std::vector<std::string>& words);
+};
+
+constexpr Command kCommands[] = {
+    {"run", run}, {"help", help},       {"--help", help},
+    {"-h", help}, {"version", version}, {"--version", version},
+};
+
+Result<int> dispatch(const std::vector<std::string>& words) {
+  if (words.empty()) {
+    return fail_usage("no command",
+                      "tracer run SCRIPT PID traces; tracer "
+                      "--help says more");
+  }
+  std::vector<std::string> names;
+  for (const Command& command : kCommands) {
+    if (words[0] == command.name) {
+      return command.run({words.begin() + 1, words.end()});
+    }
+    names.emplace_back(command.name);
+  }
+  const std::optional<std::string> near = nearest(words[0], names);
+  return fail_usage(
+      "unknown command " + words[0],
+      near ? "did you mean " + *near + "?" : "tracer run SCRIPT PID traces");
+}
+
+int report(const Error& error) {
+  std::string line = error.message;
+  if (!error.hint.empty()) {
+    line += "; " + error.hint;
+  }
+  // One line, also if somebody's name or message has several.
+  for (char& c : line) {
+    c = c == '\n' || c == '\t' ? ' ' : c;
+  }
+  log::error(line);
+  if (!error.detail.empty()) {
+    log::debug(error.detail);
+  }
+  return error.status;
+}
+
+/// Descriptors 0 to 2 that are closed would be taken by the next file that is
+/// opened, and what is meant for them would go there.
+void occupy_standard_streams() {
+  for (;;) {
+    const int fd = open("/dev/null", O_RDONLY);
+    if (fd > 2) {
+      close(fd);
+    }
+    if (fd < 0 || fd > 2) {
+      return;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace tracer
+
+int main(int argc, char** argv) {
+  // A closed pipe is an end like others, not a reason to be killed.
+  signal(SIGPIPE, SIG_IGN);
+  tracer::occupy_standard_streams();
+  const tracer::Result<int> status = tracer::dispatch({argv + 1, argv + argc});
+  return status ? *status : tracer::report(status.error());
+}

@@ -1,0 +1,696 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+#include <numeric>
+
+#include "artifact/cache.h"
+#include "artifact/worker.h"
+#include "base/check.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/words.h"
+#include "bpf/stats.h"
+#include "kernel/features.h"
+
+namespace tracer {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr std::chrono::seconds kCompileTimeout{60};
+// After these many seconds a process that ended while it was being entered has
+// been noticed.
+constexpr int kSweeps = 3;
+constexpr int kCommandEndsMs = 1000;
+constexpr int64_t kMaxBytes = int64_t{1} << 20;
+constexpr std::chrono::seconds kLossInterval{1};
+
+milliseconds since(steady_clock::time_point start) {
+  return std::chrono::duration_cast<milliseconds>(steady_clock::now() - start);
+}
+
+/// A script's name with a slash or the ending .lua is a file; others are
+/// shipped with the program. Nothing is looked up in the current directory.
+std::string script_path(const Paths& paths, const std::string& name) {
+  const bool is_file =
+      name.find('/') != std::string::npos || name.ends_with(".lua");
+  return is_file ? name : paths.scripts + "/" + name + ".lua";
+}
+
+/// Closes every descriptor of this process but these.
+void close_all_but(const std::vector<Fd>& kept) {
+  std::vector<unsigned> numbers;
+  for (const Fd& fd : kept) {
+    numbers.push_back(static_cast<unsigned>(fd.get()));
+  }
+  std::sort(numbers.begin(), numbers.end());
+  unsigned next = 0;
+  for (const unsigned number : numbers) {
+    if (number > next) {
+      close_range(next, number - 1, 0);
+    }
+    next = number + 1;
+  }
+  close_range(next, UINT_MAX, 0);
+}
+
+/// A probe whose text cannot be read.
+Error no_probe(const script::DeclaredProbe& probe, const Error& why) {
+  Error error{.message = probe.place + ": no probe: " + why.message,
+              .status = kScriptError};
+  std::vector<std::string> stems;
+  std::error_code ignored;
+  constexpr std::string_view kEnding = ".bpf.c";
+  for (const auto& entry : std::filesystem::directory_iterator(
+           std::filesystem::path(probe.file).parent_path(), ignored)) {
+    std::string stem = entry.path().filename();
+    if (stem.ends_with(kEnding)) {
+      stem.resize(stem.size() - kEnding.size());
+      stems.push_back(std::move(stem));
+    }
+  }
+  if (const std::optional<std::string> near = nearest(probe.name, stems)) {
+    error.hint = "did you mean \"" + *near + "\"?";
+  }
+  return error;
+}
+
+/// The most that one event can take of a ring. By convention the parameter
+/// `bytes` of a probe is the payload that it keeps; large ones are sent in
+/// pieces, each a record with a head of its own.
+size_t largest_event(const std::vector<artifact::Request>& requests) {
+  constexpr size_t kFixed = 512;
+  constexpr size_t kPiece = 16000;
+  constexpr size_t kPieceHead = 48;
+  size_t largest = 0;
+  for (const artifact::Request& request : requests) {
+    const auto bytes = request.parameters.find("bytes");
+    if (bytes != request.parameters.end() && !bytes->second.empty()) {
+      largest = std::max(largest, static_cast<size_t>(bytes->second.front()));
+    }
+  }
+  return kFixed + largest + (largest / kPiece + 1) * kPieceHead;
+}
+
+/// Signals that are let pass before one makes us leave at once.
+volatile sig_atomic_t patience = 0;
+
+void second_signal(int) {
+  if (patience > 0) {
+    patience = patience - 1;
+    return;
+  }
+  static constexpr char kText[] =
+      "tracer: left at the second signal; results may be incomplete\n";
+  [[maybe_unused]] ssize_t done = write(2, kText, sizeof kText - 1);
+  _exit(130);
+}
+
+}  // namespace
+
+Result<int> Session::run() {
+  user_ =
+      options_.user.empty() ? calling_user() : TRY(find_user(options_.user));
+  if (!TRY(load_script())) {
+    return 0;
+  }
+  targets_ = TRY(Targets::parse(options_.pids, options_.follow));
+  TRY(kernel::check_machine());
+  tracefs_ = TRY(kernel::find_tracefs());
+  if (!options_.command.empty()) {
+    command_ = TRY(Command::prepare(options_.command, user_));
+    targets_.add_command(command_->pid());
+  }
+  TRY(compile());
+  TRY(load_programs());
+  // Late, for this empties a file.
+  TRY(open_sink());
+  TRY(attach());
+  TRY(start());
+  TRY(wait_for_end());
+  Result<int> status = stop();
+  detach();
+  return status;
+}
+
+/// False if --help was all that was asked for.
+Result<bool> Session::load_script() {
+  engine_ = TRY(script::Engine::create(
+      paths_, {.emit = [this](std::string_view bytes) { sink_->write(bytes); },
+               .on_limit = [this] { end(End::kLimit); }}));
+  declared_ =
+      TRY(engine_->load(script_path(paths_, options_.script), options_.script,
+                        options_.script_words, *options_.base));
+  if (declared_.help) {
+    TRY(write_all(1, *declared_.help));
+    return false;
+  }
+  TRY(options_.apply(options_, declared_.base_options));
+  if (!options_.user.empty()) {
+    user_ = TRY(find_user(options_.user));
+  }
+  log::set_level(options_.verbose ? log::Level::kDebug
+                 : options_.quiet ? log::Level::kWarn
+                                  : log::Level::kNote);
+  options_.pids.insert(options_.pids.end(), declared_.positionals.begin(),
+                       declared_.positionals.end());
+  if (declared_.probes.empty()) {
+    return tl::unexpected(
+        Error{.message = options_.script + ": declares no probe",
+              .hint = "a script that traces has a line such as "
+                      "local write = tracer.probe(\"write\")",
+              .status = kScriptError});
+  }
+  return true;
+}
+
+Result<void> Session::open_sink() {
+  Fd fd;
+  if (options_.output.empty()) {
+    fd = Fd(fcntl(1, F_DUPFD_CLOEXEC, 3));
+    if (!fd) {
+      return fail_errno("standard output", errno);
+    }
+  } else {
+    fd = TRY(sinks::open_output(options_.output, user_));
+    results_on_stdout_ = false;
+  }
+  loop_ = TRY(Loop::create());
+  notice_ = TRY(Notifier::create());
+  TRY(loop_->add(notice_->fd(), EPOLLIN,
+                 [this](uint32_t) { notice_->clear(); }));
+  if (results_on_stdout_) {
+    // The other end of a pipe may go while there is nothing to write. Files
+    // cannot be waited for, and need not be.
+    static_cast<void>(loop_->add(fd.get(), 0, [this](uint32_t events) {
+      if ((events & (EPOLLERR | EPOLLHUP)) != 0) {
+        end(End::kPipeClosed);
+      }
+    }));
+  }
+  output_ = std::move(fd);
+  return {};
+}
+
+Result<artifact::Request> Session::make_request(
+    const script::DeclaredProbe& probe, bool follows) const {
+  artifact::Request request;
+  request.file = probe.name;
+  request.include_dir = paths_.probes + "/include";
+  request.parameters = probe.parameters;
+  if (probe.text) {
+    request.text = *probe.text;
+  } else {
+    Result<std::string> text = read_file(probe.file);
+    if (!text) {
+      return tl::unexpected(no_probe(probe, text.error()));
+    }
+    request.file = probe.file;
+    request.text = std::move(*text);
+  }
+  if (request.text.find("tracer.bpf.h") == std::string::npos) {
+    return tl::unexpected(
+        Error{.message = request.file + ": does not include tracer.bpf.h",
+              .hint = "start it with #include \"tracer.bpf.h\"",
+              .status = kScriptError});
+  }
+  if (options_.bytes) {
+    request.parameters.try_emplace("bytes",
+                                   artifact::ParameterValue{*options_.bytes});
+  }
+  const auto bytes = request.parameters.find("bytes");
+  if (bytes != request.parameters.end() && bytes->second.size() == 1 &&
+      (bytes->second[0] < 0 || bytes->second[0] > kMaxBytes)) {
+    return tl::unexpected(Error{.message = probe.place + ": parameter bytes: " +
+                                           std::to_string(bytes->second[0]) +
+                                           " is not between 0 and 1048576",
+                                .status = kScriptError});
+  }
+  request.parameters["tracer_select"] = {static_cast<int64_t>(targets_.mode())};
+  request.parameters["tracer_follow"] = {follows ? 1 : 0};
+  request.parameters["tracer_transport"] = {
+      static_cast<int64_t>(options_.transport)};
+  return request;
+}
+
+Result<void> Session::compile() {
+  std::optional<artifact::Cache> cache;
+  if (options_.cache) {
+    std::string why;
+    cache = artifact::Cache::open(why);
+    if (!cache) {
+      log::debug("no cache for compiled probes: " + why);
+    }
+  }
+  for (const script::DeclaredProbe& probe : declared_.probes) {
+    const auto start = steady_clock::now();
+    // One module keeps the tree of processes up to date for all.
+    const artifact::Request& request = requests_.emplace_back(
+        TRY(make_request(probe, requests_.empty() && targets_.follow())));
+    if (cache) {
+      if (auto found = cache->find(request)) {
+        artifacts_.push_back(std::move(*found));
+        log::debug("found the compiled " + probe.name);
+        continue;
+      }
+    }
+    Result<artifact::Artifact> compiled =
+        artifact::compile(paths_.worker, request, kCompileTimeout);
+    if (!compiled) {
+      Error error = std::move(compiled).error();
+      if (error.status == kScriptError) {
+        error.context(probe.place);
+      }
+      return tl::unexpected(std::move(error));
+    }
+    artifacts_.push_back(std::move(*compiled));
+    log::debug("compiled " + probe.name + " in " +
+               std::to_string(since(start).count()) + " ms");
+    if (cache) {
+      cache->store(request, artifacts_.back());
+    }
+  }
+  return {};
+}
+
+Result<void> Session::load_programs() {
+  const auto start = steady_clock::now();
+  bpf::RunConstants constants;
+  if (targets_.mode() == Targets::Mode::kOneProcess) {
+    constants.target = static_cast<uint64_t>(*targets_.roots().begin());
+  }
+  maps_.ring_bytes = TRY(bpf::ring_bytes(options_.transport, options_.buffer,
+                                         largest_event(requests_),
+                                         kernel::online_cpus().size()));
+  for (size_t i = 0; i < artifacts_.size(); ++i) {
+    bpf::Refusal refusal;
+    Result<bpf::Module> module =
+        bpf::Module::load(artifacts_[i], maps_, constants, refusal);
+    if (!module && refusal.program.empty()) {
+      return tl::unexpected(
+          std::move(module).error().context(declared_.probes[i].name));
+    }
+    if (!module) {
+      // The worker has the line numbers that a bare program lacks.
+      artifact::Request request = requests_[i];
+      request.explain = refusal.program;
+      Error error = std::move(module).error();
+      const Result<std::string> log =
+          artifact::explain(paths_.worker, request, kCompileTimeout);
+      const std::string& text = log && !log->empty() ? *log : refusal.log;
+      if (!text.empty()) {
+        error.message += ": " + bpf::refusal_reason(text);
+      }
+      error.detail = text;
+      if (error.hint.empty()) {
+        error.hint = "-v shows the verifier's whole log";
+      }
+      return tl::unexpected(std::move(error).context(requests_[i].file));
+    }
+    modules_.push_back(std::move(*module));
+    constants.first_event += artifacts_[i].schema.events.size();
+  }
+  control_ = TRY(bpf::Control::map(maps_.find("tracer_control")));
+  log::debug("loaded the programs in " + std::to_string(since(start).count()) +
+             " ms");
+  return {};
+}
+
+Result<void> Session::attach() {
+  const auto start = steady_clock::now();
+  std::vector<const events::Schema*> schemas;
+  bpf::Reader::Options reader;
+  for (const artifact::Artifact& artifact : artifacts_) {
+    schemas.push_back(&artifact.schema);
+    for (const events::EventType& event : artifact.schema.events) {
+      reader.payload_offsets.push_back(artifact.schema.types[event.type].size);
+    }
+  }
+  reader.transport = options_.transport;
+  reader.latency = options_.latency;
+  reader.ring_bytes = maps_.ring_bytes;
+  if (targets_.follow()) {
+    reader.on_nobody_left = [this] { end(End::kTargetsGone); };
+  }
+  reader_ = TRY(bpf::Reader::open(maps_, *control_, queue_, std::move(reader)));
+  TRY(engine_->bind(schemas, options_.show, script::Clock::now()));
+
+  // The hooks of the tree first: nobody may be born unnoticed.
+  control_->set_entering(true);
+  std::vector<std::string> missing;
+  for (const artifact::AttachKind kind : {artifact::AttachKind::kRawTracepoint,
+                                          artifact::AttachKind::kTracepoint}) {
+    for (bpf::Module& module : modules_) {
+      TRY(module.attach(kind, tracefs_, missing));
+    }
+  }
+  size_t attached = 0;
+  for (const bpf::Module& module : modules_) {
+    attached += module.attached();
+  }
+  // The two hooks of the tree alone show nothing.
+  const size_t own = targets_.follow() ? 2 : 0;
+  if (attached <= own && missing.empty()) {
+    return tl::unexpected(
+        Error{.message = declared_.probes.front().place +
+                         ": the probe is attached to nothing",
+              .hint = "its C says where with TRACEPOINT_PROBE or ATTACH",
+              .status = kScriptError});
+  }
+  if (attached <= own) {
+    return fail("nothing to attach to: this kernel has none of " +
+                    std::accumulate(
+                        missing.begin(), missing.end(), std::string(),
+                        [](const std::string& list, const std::string& name) {
+                          return list + " " + name;
+                        }),
+                "a kernel with CONFIG_FTRACE_SYSCALLS=y has the tracepoints "
+                "of system calls");
+  }
+  for (const std::string& name : missing) {
+    log::warn("this kernel has no tracepoint " + name +
+              ": nothing is seen of it");
+  }
+  if (results_on_stdout_) {
+    targets_.expect_carriers();
+  }
+  TRY(targets_.enter(maps_, *control_));
+  log::debug("attached " + std::to_string(attached) + " programs in " +
+             std::to_string(since(start).count()) + " ms");
+  return {};
+}
+
+Result<void> Session::start() {
+  sigset_t watched;
+  sigemptyset(&watched);
+  sigaddset(&watched, SIGINT);
+  sigaddset(&watched, SIGTERM);
+  struct sigaction hangup {};
+  sigaction(SIGHUP, nullptr, &hangup);
+  // Not under nohup.
+  if (hangup.sa_handler != SIG_IGN) {
+    sigaddset(&watched, SIGHUP);
+  }
+  // Before any thread starts, so that all of them leave these to us.
+  sigprocmask(SIG_BLOCK, &watched, nullptr);
+  signals_ = Fd(signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!signals_) {
+    return fail_errno("signalfd", errno);
+  }
+  TRY(loop_->add(signals_.get(), EPOLLIN, [this](uint32_t) { on_signal(); }));
+  watch_roots();
+  if (options_.duration) {
+    duration_ = TRY(make_timer(*options_.duration));
+    TRY(loop_->add(duration_.get(), EPOLLIN,
+                   [this](uint32_t) { end(End::kDuration); }));
+  }
+  sink_ = std::make_unique<sinks::FileSink>(std::move(output_), [this] {
+    end(sink_->closed_pipe() ? End::kPipeClosed : End::kOutputFailed);
+  });
+  reader_->start();
+  script_thread_ = std::thread([this] { run_script(); });
+
+  for (const std::string& spot : targets_.blind_spots()) {
+    log::warn(spot);
+  }
+  log::note("tracing " + targets_.describe() + "; ^C ends");
+  if (command_) {
+    command_->release();
+  }
+  return {};
+}
+
+/// Without hooks it is the processes themselves that tell when they end.
+void Session::watch_roots() {
+  if (targets_.follow()) {
+    return;
+  }
+  for (pid_t pid : targets_.roots()) {
+    Fd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+    if (!pidfd) {
+      continue;
+    }
+    const int fd = pidfd.get();
+    ++roots_left_;
+    static_cast<void>(loop_->add(fd, EPOLLIN, [this, fd, pid](uint32_t) {
+      loop_->remove(fd);
+      targets_.ended(pid);
+      if (--roots_left_ == 0) {
+        end(End::kTargetsGone);
+      }
+    }));
+    roots_.push_back(std::move(pidfd));
+  }
+  if (roots_left_ == 0 && !targets_.roots().empty()) {
+    end(End::kTargetsGone);
+  }
+}
+
+Result<void> Session::wait_for_end() {
+  int sweeps = 0;
+  while (end_ == End::kNone) {
+    const bool sweeping = targets_.follow() && sweeps < kSweeps;
+    TRY(loop_->wait(sweeping ? milliseconds(1000) : milliseconds(-1)));
+    if (sweeping) {
+      ++sweeps;
+      targets_.sweep();
+    }
+  }
+  return {};
+}
+
+void Session::end(End cause) {
+  End expected = End::kNone;
+  end_.compare_exchange_strong(expected, cause);
+  notice_->notify();
+}
+
+void Session::on_signal() {
+  signalfd_siginfo info{};
+  while (read(signals_.get(), &info, sizeof info) == sizeof info) {
+    interrupted_ |= info.ssi_signo == SIGINT;
+    if (end_ == End::kNone) {
+      // From the terminal it went to the command as well.
+      signal_from_terminal_ = info.ssi_code == SI_KERNEL;
+      end(info.ssi_signo == SIGHUP ? End::kHangup : End::kSignal);
+    }
+  }
+}
+
+void Session::leave_at_next_signal() {
+  // What came until now was the first; if the trace ended by itself, the first
+  // is still to come, and asks for nothing that is not under way.
+  on_signal();
+  patience = end_ == End::kSignal || end_ == End::kHangup ? 0 : 1;
+  struct sigaction action {};
+  action.sa_handler = second_signal;
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+  sigset_t watched;
+  sigemptyset(&watched);
+  sigaddset(&watched, SIGINT);
+  sigaddset(&watched, SIGTERM);
+  pthread_sigmask(SIG_UNBLOCK, &watched, nullptr);
+}
+
+void Session::run_script() {
+  pthread_setname_np(pthread_self(), "tracer-script");
+  const auto failed = [this](Result<void> done) {
+    if (done || script_error_) {
+      return;
+    }
+    script_error_ = std::move(done.error());
+    engine_->flush();
+    end(End::kScriptError);
+  };
+  auto next_look = steady_clock::now() + kLossInterval;
+  while (!queue_.finished()) {
+    if (std::unique_ptr<events::Batch> batch = queue_.pop(next_look)) {
+      if (!script_error_) {
+        failed(engine_->run(*batch));
+      }
+      queue_.release(std::move(batch));
+    }
+    if (steady_clock::now() >= next_look) {
+      failed(watch_loss());
+      next_look = steady_clock::now() + kLossInterval;
+    }
+  }
+  failed(watch_loss());
+  if (!script_error_) {
+    failed(engine_->finish());
+  }
+}
+
+Result<Loss> Session::read_loss() const {
+  return Loss::from(TRY(bpf::Stats::read(maps_)), reader_->lost_in_queue());
+}
+
+/// Tells the user and the script of events that were lost since the last look.
+Result<void> Session::watch_loss() {
+  Result<Loss> loss = read_loss();
+  if (!loss || loss->total() == known_loss_.total()) {
+    return {};
+  }
+  const std::vector<script::LossCount> counts = loss->since(known_loss_);
+  known_loss_ = std::move(*loss);
+  for (size_t i = 0; i < counts.size() && end_ == End::kNone; ++i) {
+    if (counts[i].count > 0) {
+      log::warn(counted(counts[i].count, "event", "events") +
+                " lost just now: " + known_loss_.causes[i].text);
+    }
+  }
+  return script_error_ ? Result<void>() : engine_->lost(counts);
+}
+
+Result<int> Session::stop() {
+  leave_at_next_signal();
+  const End cause = end_;
+  if (command_ && cause != End::kTargetsGone && !options_.leave &&
+      !signal_from_terminal_) {
+    command_->terminate();
+  }
+  control_->switch_off();
+  reader_->stop();
+  script_thread_.join();
+  const Result<void> written = sink_->finish();
+  const bool closed = sink_->closed_pipe();
+  const int of_command = command_status();
+  report();
+  if (script_error_) {
+    return tl::unexpected(std::move(*script_error_));
+  }
+  if (!written) {
+    return tl::unexpected(written.error());
+  }
+  if (options_.fail_on_loss && known_loss_.total() > 0) {
+    return kLoss;
+  }
+  // A command that ended by the same ^C is no different from one that did not.
+  if (command_ && cause == End::kTargetsGone && !closed && !interrupted_) {
+    if (std::optional<Error> failure = command_->start_failure()) {
+      return tl::unexpected(std::move(*failure));
+    }
+    return of_command;
+  }
+  return 0;
+}
+
+int Session::command_status() {
+  if (!command_) {
+    return 0;
+  }
+  if (end_ == End::kTargetsGone || !options_.leave) {
+    if (const std::optional<int> status = command_->wait(kCommandEndsMs)) {
+      return *status;
+    }
+  }
+  log::note("process " + std::to_string(command_->pid()) + " runs on");
+  return 0;
+}
+
+void Session::report() {
+  const Result<bpf::Stats> stats = bpf::Stats::read(maps_);
+  if (!stats) {
+    log::warn(stats.error().message);
+    return;
+  }
+  const uint64_t seen = stats->sum("seen");
+  const uint64_t lost = known_loss_.total();
+
+  std::string line = counted(seen, "event", "events") + " seen, " +
+                     with_commas(lost) + " lost, " +
+                     with_commas(stats->sum("cut")) + " cut";
+  if (const uint64_t filtered = engine_->filtered(); filtered > 0) {
+    line += ", " + with_commas(filtered) + " dropped by the script's filter";
+  }
+  const uint64_t taken = engine_->delivered() + lost;
+  if (seen > taken) {
+    line += ", " + with_commas(seen - taken) + " after the end";
+  }
+  log::note(line);
+  for (const Loss::Cause& cause : known_loss_.causes) {
+    if (cause.sum() == 0) {
+      continue;
+    }
+    log::warn(counted(cause.sum(), "event", "events") + " lost: " + cause.text);
+    for (size_t cpu = 0; cpu < cause.by_cpu.size(); ++cpu) {
+      if (cause.by_cpu[cpu] > 0) {
+        log::debug("  CPU " + std::to_string(cpu) + ": " +
+                   with_commas(cause.by_cpu[cpu]));
+      }
+    }
+  }
+  if (const uint64_t faults = stats->sum("faults"); faults > 0) {
+    log::note(counted(faults, "payload was", "payloads were") +
+              " not readable in memory and shown as cut");
+  }
+  if (const uint64_t unfollowed = stats->sum("unfollowed"); unfollowed > 0) {
+    log::warn(counted(unfollowed, "child", "children") +
+              " not followed: too many processes");
+  }
+  std::string unseen;
+  constexpr std::string_view kUnseen = "unseen_";
+  for (const auto& [name, of_cpus] : stats->all()) {
+    const uint64_t count = stats->sum(name);
+    if (name.rfind(kUnseen, 0) == 0 && count > 0) {
+      unseen += (unseen.empty() ? "" : ", ") + with_commas(count) + " " +
+                name.substr(kUnseen.size());
+    }
+  }
+  if (!unseen.empty()) {
+    log::note("not shown, for these calls move data past what is traced: " +
+              unseen);
+  }
+}
+
+void Session::detach() {
+  std::vector<Fd> links;
+  for (bpf::Module& module : modules_) {
+    for (Fd& link : module.release_links()) {
+      links.push_back(std::move(link));
+    }
+  }
+  // The kernel takes up to 0.1 s for each, and nobody should have to wait for
+  // that: a child holds them and closes them, and nothing else.
+  const pid_t self = getpid();
+  const pid_t pid = fork();
+  if (pid == 0) {
+    // Nothing may wait for us: not a reader of our output, not an umount.
+    setsid();
+    close_all_but(links);
+    [[maybe_unused]] int moved = chdir("/");
+    // Whoever closes a link last waits for the kernel: that must not be the
+    // parent.
+    const Fd parent(static_cast<int>(syscall(SYS_pidfd_open, self, 0)));
+    pollfd gone{.fd = parent.get(), .events = POLLIN, .revents = 0};
+    if (parent && getppid() == self) {
+      poll(&gone, 1, kCommandEndsMs);
+    }
+    links.clear();
+    _exit(0);
+  }
+  if (pid > 0) {
+    for (Fd& link : links) {
+      // Ours are closed with the process: the child has the last reference.
+      link.release();
+    }
+  }
+}
+
+}  // namespace tracer

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Session: one run of a script, from the command line to the exit status. It
+// owns everything that lives during a trace: what is declared later may use
+// what is declared before it, and is destroyed first.
+//
+// Threads: the main one waits for signals, timers and ends; the reader takes
+// events out of the rings (bpf/reader.h); the script thread runs LuaJIT; each
+// sink has one of its own. Queues between them are bounded.
+//
+// Stopping is a written sequence, in stop(): programs off, reader drains and
+// is joined, at_end, script joined, sink flushed and joined, report.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "artifact/artifact.h"
+#include "base/loop.h"
+#include "base/paths.h"
+#include "base/result.h"
+#include "base/user.h"
+#include "bpf/control.h"
+#include "bpf/module.h"
+#include "bpf/reader.h"
+#include "command.h"
+#include "events/queue.h"
+#include "loss.h"
+#include "run_command.h"
+#include "script/engine.h"
+#include "sinks/file.h"
+#include "targets.h"
+
+namespace tracer {
+
+class Session {
+ public:
+  Session(Paths paths, RunCommand command)
+      : paths_(std::move(paths)), options_(std::move(command)) {}
+
+  /// Runs to the end; the exit status, or the Error that prevented it. Must
+  /// be called while the process has a single thread.
+  Result<int> run();
+
+ private:
+  /// Why the trace ended; the first cause counts.
+  enum class End {
+    kNone,
+    kTargetsGone,
+    kSignal,
+    kHangup,
+    kDuration,
+    kLimit,
+    kPipeClosed,
+    kOutputFailed,
+    kScriptError,
+  };
+
+  Result<bool> load_script();
+  Result<void> open_sink();
+  Result<artifact::Request> make_request(const script::DeclaredProbe& probe,
+                                         bool follows) const;
+  Result<void> compile();
+  Result<void> load_programs();
+  Result<void> attach();
+  Result<void> start();
+  Result<void> wait_for_end();
+  Result<int> stop();
+  void run_script();
+  Result<void> watch_loss();
+  [[nodiscard]] Result<Loss> read_loss() const;
+  void watch_roots();
+  void end(End cause);
+  void on_signal();
+  void leave_at_next_signal();
+  void report();
+  int command_status();
+  void detach();
+
+  const Paths paths_;
+  RunCommand options_;
+  User user_;
+  std::string tracefs_;
+  std::optional<Loop> loop_;
+  std::optional<Notifier> notice_;
+  Fd signals_;
+  Fd duration_;
+  std::atomic<End> end_{End::kNone};
+  bool signal_from_terminal_ = false;
+  bool interrupted_ = false;  // by ^C
+
+  Fd output_;  // where results go, until the sink takes it
+  std::unique_ptr<sinks::FileSink> sink_;
+  bool results_on_stdout_ = true;
+  std::optional<Command> command_;
+  Targets targets_;
+  std::vector<Fd> roots_;  // pidfds, where no hook tells when they end
+  size_t roots_left_ = 0;
+
+  bpf::SharedMaps maps_;
+  std::optional<bpf::Control> control_;
+  std::vector<artifact::Request> requests_;
+  std::vector<artifact::Artifact> artifacts_;
+  std::vector<bpf::Module> modules_;
+  events::Queue queue_;
+  std::unique_ptr<bpf::Reader> reader_;
+
+  script::Declared declared_;
+  std::unique_ptr<script::Engine> engine_;
+  std::thread script_thread_;
+  std::optional<Error> script_error_;  // the script thread's, until joined
+  Loss known_loss_;                    // the script thread's, until joined
+};
+
+}  // namespace tracer
