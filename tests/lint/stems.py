@@ -1,0 +1,51 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A tool is a stem: what belongs together is found by its name.
+
+    scripts/X.lua              names its probes: tracer.probe("P", ...)
+    probes/P.bpf.c             exists for each P, and is used by some script
+    tests/golden/X.{cmd,trc,out}
+                               all three, for a script that exists; X-VARIANT
+                               too. Once there are goldens each script has one
+
+Several scripts may share a probe, and a script with its C inside has none.
+Prints one line for each fault, and fails if there was one.
+"""
+
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(sys.argv[1] if len(sys.argv) > 1
+                    else pathlib.Path(__file__).parents[2])
+PROBE = re.compile(r'\btracer\.probe\s*\(?\s*"([\w-]+)"')
+GOLDEN = {".cmd", ".trc", ".out"}
+
+scripts = {path.stem: path for path in sorted(ROOT.glob("scripts/*.lua"))}
+probes = {path.name.removesuffix(".bpf.c") for path in ROOT.glob("probes/*.bpf.c")}
+faults = []
+
+used = set()
+for path in scripts.values():
+    for name in PROBE.findall(path.read_text()):
+        used.add(name)
+        if name not in probes:
+            faults.append(f"scripts/{path.name}: there is no probes/{name}.bpf.c")
+for name in sorted(probes - used):
+    faults.append(f"probes/{name}.bpf.c: no script uses it")
+
+goldens = {}
+for path in ROOT.glob("tests/golden/*.*"):
+    if path.suffix in GOLDEN:
+        goldens.setdefault(path.stem, set()).add(path.suffix)
+for stem, have in sorted(goldens.items()):
+    for suffix in sorted(GOLDEN - have):
+        faults.append(f"tests/golden/{stem}{suffix} is missing")
+    if stem.split("-")[0] not in scripts:
+        faults.append(f"tests/golden/{stem}.*: there is no scripts/{stem}.lua")
+if goldens:
+    for stem in sorted(set(scripts) - {name.split("-")[0] for name in goldens}):
+        faults.append(f"scripts/{stem}.lua: it has no golden recording")
+
+print(*faults, sep="\n", end="\n" if faults else "")
+sys.exit(bool(faults))
