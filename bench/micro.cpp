@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Microbenchmarks of what is done for every event: quoting, JSON, merging the
+// rings, and the script's loop. No kernel and no root. items_per_second counts
+// events.
+#include <benchmark/benchmark.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "events/batch.h"
+#include "events/merge.h"
+#include "script/clock.h"
+#include "script/engine.h"
+#include "script/events.h"
+#include "script/json.h"
+#include "script/text.h"
+
+namespace tracer {
+namespace {
+
+using script::Sample;
+using script::SchemaMaker;
+
+// 2026-03-01 12:00:00 UTC, when the monotonic clock stood at zero.
+constexpr int64_t kNoon = 1'772'366'400'000'000'000;
+constexpr uint32_t kOwn = events::kHeaderSize;
+
+/// Text of a log, with an escape in each 16 bytes.
+std::string plain_text(size_t size) {
+  std::string text;
+  while (text.size() < size) {
+    text += "plain text line\n";
+  }
+  text.resize(size);
+  return text;
+}
+
+/// Bytes that are not text: most need an escape.
+std::string binary(size_t size) {
+  std::string bytes(size, '\0');
+  uint32_t state = 1;
+  for (char& byte : bytes) {
+    state = state * 1664525 + 1013904223;
+    byte = static_cast<char>(state >> 24);
+  }
+  return bytes;
+}
+
+/// The event of probes/write.bpf.c.
+SchemaMaker write_schema() {
+  SchemaMaker maker;
+  const uint32_t fd = maker.number(4, true);
+  const uint32_t size = maker.number(8);
+  const uint32_t ret = maker.number(8, true);
+  const uint32_t data = maker.chars(0);
+  maker.event("write", kOwn + 20,
+              {{"fd", fd, kOwn},
+               {"size", size, kOwn + 4},
+               {"ret", ret, kOwn + 12},
+               {"data", data, kOwn + 20}});
+  return maker;
+}
+
+Sample write_of(const std::string& text, uint64_t ts = 1'000'000'000) {
+  const auto size = static_cast<uint64_t>(text.size());
+  return {.ts = ts,
+          .own = script::raw(int32_t{1}) + script::raw(size) +
+                 script::raw(static_cast<int64_t>(size)) + text};
+}
+
+void set_events(benchmark::State& state, size_t each) {
+  state.SetItemsProcessed(state.iterations() * static_cast<int64_t>(each));
+}
+
+// --- Formatting -------------------------------------------------------------
+
+void BM_Quote(benchmark::State& state, std::string (*make)(size_t)) {
+  const std::string text = make(static_cast<size_t>(state.range(0)));
+  std::vector<char> out(TRACER_QUOTE_ROOM(text.size()));
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(
+        tracer_quote(text.data(), text.size(), out.data()));
+    benchmark::ClobberMemory();
+  }
+  set_events(state, 1);
+}
+BENCHMARK_CAPTURE(BM_Quote, text, plain_text)
+    ->Arg(16)
+    ->Arg(64)
+    ->Arg(256)
+    ->Arg(4096);
+BENCHMARK_CAPTURE(BM_Quote, binary, binary)->Arg(64)->Arg(4096);
+
+void BM_Json(benchmark::State& state, std::string (*make)(size_t), int latin1) {
+  const std::string text = make(static_cast<size_t>(state.range(0)));
+  std::vector<char> out(TRACER_JSON_ROOM(text.size()));
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(
+        tracer_json(text.data(), text.size(), latin1, out.data()));
+    benchmark::ClobberMemory();
+  }
+  set_events(state, 1);
+}
+BENCHMARK_CAPTURE(BM_Json, text, plain_text, 0)
+    ->Arg(16)
+    ->Arg(64)
+    ->Arg(256)
+    ->Arg(4096);
+BENCHMARK_CAPTURE(BM_Json, binary, binary, 1)->Arg(64)->Arg(4096);
+
+void BM_JsonPlan(benchmark::State& state) {
+  const SchemaMaker maker = write_schema();
+  const script::JsonPlan plan(maker.schema(), maker.schema().events[0]);
+  events::Batch batch;
+  write_of(plain_text(static_cast<size_t>(state.range(0)))).add_to(batch);
+  const events::Header* event = batch.event(0);
+  std::vector<char> out(plan.room(event->len));
+  script::Clock clock(kNoon, 0);
+  for (auto _ : state) {
+    benchmark::DoNotOptimize(plan.format(event, clock, out.data()));
+    benchmark::ClobberMemory();
+  }
+  set_events(state, 1);
+}
+BENCHMARK(BM_JsonPlan)->Arg(16)->Arg(64)->Arg(256)->Arg(4096);
+
+// --- Merging
+// ------------------------------------------------------------------
+
+struct Stream {
+  std::vector<uint64_t> times;
+  size_t at = 0;
+  uint64_t taken = 0;
+
+  uint64_t peek() const {
+    return at < times.size() ? times[at] : events::kNever;
+  }
+  void take() { taken += times[at++]; }
+};
+
+/// Streams whose events come in runs of `state.range(1)`: 1 is the worst case,
+/// where every event is of another CPU than the one before.
+void BM_Merge(benchmark::State& state) {
+  const auto count = static_cast<size_t>(state.range(0));
+  const auto run = static_cast<size_t>(state.range(1));
+  constexpr size_t kEvents = 16384;
+  std::vector<Stream> streams(count);
+  for (size_t i = 0; i < kEvents; ++i) {
+    streams[i / run % count].times.push_back(i);
+  }
+  std::vector<Stream*> list;
+  for (Stream& stream : streams) {
+    list.push_back(&stream);
+  }
+  for (auto _ : state) {
+    for (Stream& stream : streams) {
+      stream.at = 0;
+    }
+    events::merge(list, events::kNever - 1);
+    benchmark::DoNotOptimize(streams[0].taken);
+  }
+  set_events(state, kEvents);
+}
+BENCHMARK(BM_Merge)
+    ->ArgsProduct({{2, 16, 128}, {1, 64}})
+    ->ArgNames({"streams", "run"});
+
+// --- The script's loop
+// --------------------------------------------------------
+
+/// Full batches through scripts/writesnoop.lua to a sink that drops them.
+void BM_Writesnoop(benchmark::State& state, bool json) {
+  const std::string home = TRACER_CHECKOUT;
+  size_t written = 0;
+  auto engine = script::Engine::create(
+      {.lua = home + "/lua",
+       .probes = home + "/probes",
+       .scripts = home + "/scripts",
+       .worker = ""},
+      {.emit = [&written](std::string_view bytes) { written += bytes.size(); },
+       .on_limit = [] {}});
+  const SchemaMaker maker = write_schema();
+  if (!engine ||
+      !(*engine)->load(home + "/scripts/writesnoop.lua", "writesnoop", {},
+                       {}) ||
+      !(*engine)->bind({&maker.schema()}, {.json = json},
+                       script::Clock(kNoon, 0))) {
+    state.SkipWithError("scripts/writesnoop.lua does not load");
+    return;
+  }
+  const std::string text = plain_text(static_cast<size_t>(state.range(0)));
+  events::Batch batch(16 << 20);
+  while (batch.count() < 2048) {
+    write_of(text, 1'000'000'000 + 300 * batch.count()).add_to(batch);
+  }
+  // LuaJIT compiles the loop when it has run often enough.
+  for (int i = 0; i < 20; ++i) {
+    static_cast<void>((*engine)->run(batch));
+  }
+  written = 0;
+  for (auto _ : state) {
+    if (!(*engine)->run(batch)) {
+      state.SkipWithError("the script failed");
+      return;
+    }
+  }
+  set_events(state, batch.count());
+  state.SetBytesProcessed(static_cast<int64_t>(written));
+}
+BENCHMARK_CAPTURE(BM_Writesnoop, text, false)
+    ->Arg(16)
+    ->Arg(64)
+    ->Arg(256)
+    ->Arg(4096);
+BENCHMARK_CAPTURE(BM_Writesnoop, json, true)
+    ->Arg(16)
+    ->Arg(64)
+    ->Arg(256)
+    ->Arg(4096);
+
+}  // namespace
+}  // namespace tracer
+
+BENCHMARK_MAIN();
