@@ -331,6 +331,26 @@ Result<void> Session::load_programs() {
   return {};
 }
 
+Result<void> Session::take_signals() {
+  sigset_t watched;
+  sigemptyset(&watched);
+  sigaddset(&watched, SIGINT);
+  sigaddset(&watched, SIGTERM);
+  struct sigaction hangup {};
+  sigaction(SIGHUP, nullptr, &hangup);
+  // Not under nohup.
+  if (hangup.sa_handler != SIG_IGN) {
+    sigaddset(&watched, SIGHUP);
+  }
+  // Before any thread starts, so that all of them leave these to us.
+  sigprocmask(SIG_BLOCK, &watched, nullptr);
+  signals_ = Fd(signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!signals_) {
+    return fail_errno("signalfd", errno);
+  }
+  return {};
+}
+
 Result<void> Session::attach() {
   const auto start = steady_clock::now();
   std::vector<const events::Schema*> schemas;
@@ -349,6 +369,13 @@ Result<void> Session::attach() {
   }
   reader_ = TRY(bpf::Reader::open(maps_, *control_, queue_, std::move(reader)));
   TRY(engine_->bind(schemas, options_.show, script::Clock::now()));
+
+  // Before the first event: to find all processes of a large tree takes longer
+  // than the rings hold a flood. Until they are found, we are the one that is
+  // left.
+  TRY(take_signals());
+  control_->add_alive(1);
+  reader_->start();
 
   // The hooks of the tree first: nobody may be born unnoticed.
   control_->set_entering(true);
@@ -390,28 +417,13 @@ Result<void> Session::attach() {
     targets_.expect_carriers();
   }
   TRY(targets_.enter(maps_, *control_));
+  control_->add_alive(-1);
   log::debug("attached " + std::to_string(attached) + " programs in " +
              std::to_string(since(start).count()) + " ms");
   return {};
 }
 
 Result<void> Session::start() {
-  sigset_t watched;
-  sigemptyset(&watched);
-  sigaddset(&watched, SIGINT);
-  sigaddset(&watched, SIGTERM);
-  struct sigaction hangup {};
-  sigaction(SIGHUP, nullptr, &hangup);
-  // Not under nohup.
-  if (hangup.sa_handler != SIG_IGN) {
-    sigaddset(&watched, SIGHUP);
-  }
-  // Before any thread starts, so that all of them leave these to us.
-  sigprocmask(SIG_BLOCK, &watched, nullptr);
-  signals_ = Fd(signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK));
-  if (!signals_) {
-    return fail_errno("signalfd", errno);
-  }
   TRY(loop_->add(signals_.get(), EPOLLIN, [this](uint32_t) { on_signal(); }));
   watch_roots();
   if (options_.duration) {
@@ -422,7 +434,6 @@ Result<void> Session::start() {
   sink_ = std::make_unique<sinks::FileSink>(std::move(output_), [this] {
     end(sink_->closed_pipe() ? End::kPipeClosed : End::kOutputFailed);
   });
-  reader_->start();
   script_thread_ = std::thread([this] { run_script(); });
 
   for (const std::string& spot : targets_.blind_spots()) {

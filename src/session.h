@@ -66,6 +66,7 @@ class Session {
                                          bool follows) const;
   Result<void> compile();
   Result<void> load_programs();
+  Result<void> take_signals();
   Result<void> attach();
   Result<void> start();
   Result<void> wait_for_end();

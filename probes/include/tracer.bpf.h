@@ -104,7 +104,7 @@ struct tracer_control {
   u32 off;      /* the trace is over: nothing more is sent */
   u32 bell;     /* the reader sleeps: wake it, once */
   u64 alive;    /* traced processes in tracer_tree */
-  u64 entering; /* a tree is being entered: note all births */
+  u64 entering; /* a tree is being entered: note births outside it */
 };
 BPF_F_TABLE("array", u32, struct tracer_control, tracer_control, 1,
             BPF_F_MMAPABLE);
@@ -130,8 +130,8 @@ BPF_PERCPU_ARRAY(tracer_stats, struct tracer_stats, 1);
  * carries its output). */
 BPF_HASH(tracer_tree, u32, u32, 32768);
 
-/* Child and parent, of all processes, while a tree is being entered: a process
- * that is not in it yet may fork and end before it is found. */
+/* Child and parent, while a tree is being entered, where the parent is not in
+ * it: it may be one that belongs there, and end before it is found. */
 BPF_TABLE("lru_hash", u32, u32, tracer_births, 16384);
 
 /* By CPU: the time of the event that is on its way there, 1 while that time is
@@ -289,11 +289,16 @@ RAW_TRACEPOINT_PROBE(sched_process_fork) {
   if (!control || !stats) {
     return 0;
   }
+  /* Noted before the look, so that whoever puts the parent into the tree and
+   * then reads the notes finds the child in one of the two. */
   if (control->entering) {
     tracer_births.update(&child_tgid, &parent_tgid);
   }
   if (!tracer_tree.lookup(&parent_tgid)) {
     return 0;
+  }
+  if (control->entering) {
+    tracer_births.delete(&child_tgid);
   }
   if (tracer_tree.insert(&child_tgid, &traced) == 0) {
     __sync_fetch_and_add(&control->alive, 1);

@@ -24,7 +24,8 @@ class Control {
   /// Asks for a wake-up with the next event, or takes that back.
   void set_bell(bool on);
 
-  /// While this is on, all births are noted (bpf::Tree::births).
+  /// While this is on, births outside the tree are noted
+  /// (bpf::Tree::births).
   void set_entering(bool on);
 
   /// Traced processes in the tree.
