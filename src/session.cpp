@@ -15,6 +15,7 @@
 #include <csignal>
 #include <cstring>
 #include <filesystem>
+#include <future>
 #include <numeric>
 
 #include "artifact/cache.h"
@@ -297,6 +298,8 @@ Result<void> Session::load_programs() {
   maps_.ring_bytes = TRY(bpf::ring_bytes(options_.transport, options_.buffer,
                                          largest_event(requests_),
                                          kernel::online_cpus().size()));
+  auto rings = std::async(std::launch::async, bpf::Rings::open,
+                          options_.transport, maps_.ring_bytes);
   for (size_t i = 0; i < artifacts_.size(); ++i) {
     bpf::Refusal refusal;
     Result<bpf::Module> module =
@@ -325,6 +328,7 @@ Result<void> Session::load_programs() {
     modules_.push_back(std::move(*module));
     constants.first_event += artifacts_[i].schema.events.size();
   }
+  rings_ = TRY(rings.get());
   control_ = TRY(bpf::Control::map(maps_.find("tracer_control")));
   log::debug("loaded the programs in " + std::to_string(since(start).count()) +
              " ms");
@@ -367,7 +371,8 @@ Result<void> Session::attach() {
   if (targets_.follow()) {
     reader.on_nobody_left = [this] { end(End::kTargetsGone); };
   }
-  reader_ = TRY(bpf::Reader::open(maps_, *control_, queue_, std::move(reader)));
+  reader_ = TRY(bpf::Reader::open(maps_, *control_, queue_, std::move(rings_),
+                                  std::move(reader)));
   TRY(engine_->bind(schemas, options_.show, script::Clock::now()));
 
   // Before the first event: to find all processes of a large tree takes longer

@@ -107,6 +107,7 @@ class Session {
   std::vector<artifact::Request> requests_;
   std::vector<artifact::Artifact> artifacts_;
   std::vector<bpf::Module> modules_;
+  bpf::Rings rings_;  // until the reader takes them
   events::Queue queue_;
   std::unique_ptr<bpf::Reader> reader_;
 

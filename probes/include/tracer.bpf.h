@@ -132,7 +132,7 @@ BPF_HASH(tracer_tree, u32, u32, 32768);
 
 /* Child and parent, while a tree is being entered, where the parent is not in
  * it: it may be one that belongs there, and end before it is found. */
-BPF_TABLE("lru_hash", u32, u32, tracer_births, 16384);
+BPF_TABLE("lru_hash", u32, u32, tracer_births, 4096);
 
 /* By CPU: the time of the event that is on its way there, 1 while that time is
  * being taken, 0 if there is none. The reader delivers nothing that is later:
@@ -184,6 +184,21 @@ static inline bool tracer_traced(void) {
   return control && !control->off;
 }
 
+/* The current thread. Without the cast the verifier looks for a list of what it
+ * may trust, through all types of the kernel by name, at each pointer that is
+ * loaded from it: two milliseconds at every start. */
+#if defined(KFUNC_bpf_rdonly_cast) && defined(TYPE_task_struct)
+static void *(*tracer_cast)(u64 object,
+                            u32 type) = (void *)KFUNC_bpf_rdonly_cast;
+static inline struct task_struct *tracer_task(void) {
+  return tracer_cast(bpf_get_current_task(), TYPE_task_struct);
+}
+#else
+static inline struct task_struct *tracer_task(void) {
+  return (struct task_struct *)bpf_get_current_task_btf();
+}
+#endif
+
 /* The registers with which the current thread entered the kernel. */
 static inline struct pt_regs *tracer_registers(void) {
   return (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
@@ -206,7 +221,7 @@ static inline void tracer_end(void) { tracer_mark(0); }
 static inline void tracer_begin(void *event, u32 id) {
   struct tracer_header *header = event;
   u64 pid_tgid = bpf_get_current_pid_tgid();
-  struct task_struct *task = (struct task_struct *)bpf_get_current_task_btf();
+  struct task_struct *task = tracer_task();
   tracer_mark(1);
   header->ts = bpf_ktime_get_ns();
   tracer_mark(header->ts);

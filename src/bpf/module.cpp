@@ -8,8 +8,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <optional>
+#include <thread>
 #include <utility>
 
 #include "kernel/features.h"
@@ -18,6 +22,7 @@ namespace tracer::bpf {
 namespace {
 
 constexpr uint64_t kConstantMark = 0x7472616365720000;
+constexpr size_t kLoadingThreads = 4;
 
 bool is_shared(const std::string& name) {
   return name.rfind("tracer_", 0) == 0;
@@ -25,6 +30,11 @@ bool is_shared(const std::string& name) {
 
 Result<Fd> create_map(const artifact::Map& map, size_t ring_bytes) {
   LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = map.flags);
+  if (map.name == "tracer_tree" && kernel::running_release() >= 6'001'000) {
+    // Filled ahead, it takes a millisecond and two megabytes. Before 6.1 that
+    // is the only kind that a program on any hook may add to.
+    options.map_flags |= BPF_F_NO_PREALLOC;
+  }
   uint32_t max_entries = map.max_entries;
   if (map.type == BPF_MAP_TYPE_PERF_EVENT_ARRAY ||
       map.name == "tracer_markers") {
@@ -110,6 +120,40 @@ Result<Fd> load_program(const artifact::Artifact& artifact,
   return fail_errno("the verifier refuses " + program.name, first_error);
 }
 
+/// Loads all programs, several at a time, for what takes long is the verifier.
+/// The first that is refused decides the outcome.
+Result<std::vector<Fd>> load_programs(const artifact::Artifact& artifact,
+                                      const std::vector<int>& map_fds,
+                                      const RunConstants& constants,
+                                      Refusal& refusal) {
+  const size_t count = artifact.programs.size();
+  std::vector<std::optional<Result<Fd>>> loaded(count);
+  std::vector<Refusal> refusals(count);
+  std::atomic<size_t> next{0};
+  const auto work = [&] {
+    for (size_t i = next++; i < count; i = next++) {
+      const artifact::Program& program = artifact.programs[i];
+      Result<std::vector<bpf_insn>> code = resolve(program, map_fds, constants);
+      loaded[i] = code ? load_program(artifact, program, *code, refusals[i])
+                       : tl::unexpected(std::move(code).error());
+    }
+  };
+  std::vector<std::thread> helpers;
+  for (size_t i = 1; i < std::min(count, kLoadingThreads); ++i) {
+    helpers.emplace_back(work);
+  }
+  work();
+  for (std::thread& helper : helpers) {
+    helper.join();
+  }
+  std::vector<Fd> programs;
+  for (size_t i = 0; i < count; ++i) {
+    refusal = std::move(refusals[i]);
+    programs.push_back(TRY(std::move(*loaded[i])));
+  }
+  return programs;
+}
+
 Result<Fd> open_tracepoint(const std::string& tracefs,
                            const std::string& target, int program) {
   perf_event_attr attr{};
@@ -174,13 +218,13 @@ Result<Module> Module::load(const artifact::Artifact& artifact,
     }
     map_fds.push_back(found->second.get());
   }
-  for (const artifact::Program& program : artifact.programs) {
-    const std::vector<bpf_insn> code =
-        TRY(resolve(program, map_fds, constants));
-    module.programs_.push_back(
-        {.name = program.name,
-         .attach = program.attach,
-         .fd = TRY(load_program(artifact, program, code, refusal))});
+  std::vector<Fd> loaded =
+      TRY(load_programs(artifact, map_fds, constants, refusal));
+  for (size_t i = 0; i < loaded.size(); ++i) {
+    const artifact::Program& program = artifact.programs[i];
+    module.programs_.push_back({.name = program.name,
+                                .attach = program.attach,
+                                .fd = std::move(loaded[i])});
   }
   for (const artifact::TailCall& call : artifact.tail_calls) {
     const uint32_t slot = call.slot;

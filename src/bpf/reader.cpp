@@ -88,6 +88,18 @@ Result<size_t> ring_bytes(Transport transport, uint64_t total,
   return each;
 }
 
+Result<Rings> Rings::open(Transport transport, size_t bytes) {
+  const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  Rings rings;
+  for (int cpu : kernel::online_cpus()) {
+    if (transport == Transport::kPerf) {
+      rings.events.push_back(TRY(Ring::open(cpu, bytes, kNeverWake)));
+    }
+    rings.bells.push_back(TRY(Ring::open(cpu, page, 1)));
+  }
+  return rings;
+}
+
 Reader::Reader(Control& control, events::Queue& queue, Options options)
     : control_(control),
       queue_(queue),
@@ -96,7 +108,7 @@ Reader::Reader(Control& control, events::Queue& queue, Options options)
 
 Result<std::unique_ptr<Reader>> Reader::open(const SharedMaps& maps,
                                              Control& control,
-                                             events::Queue& queue,
+                                             events::Queue& queue, Rings rings,
                                              Options options) {
   std::unique_ptr<Reader> reader(
       new Reader(control, queue, std::move(options)));
@@ -107,12 +119,13 @@ Result<std::unique_ptr<Reader>> Reader::open(const SharedMaps& maps,
   CHECK(markers >= 0);
   reader->markers_ = std::make_unique<Markers>(
       TRY(Markers::map(markers, static_cast<size_t>(kernel::possible_cpus()))));
-  TRY(reader->open_rings(maps));
-  TRY(reader->open_bells(maps));
+  TRY(reader->take_rings(maps, std::move(rings.events)));
+  TRY(reader->take_bells(maps, std::move(rings.bells)));
   return reader;
 }
 
-Result<void> Reader::open_rings(const SharedMaps& maps) {
+Result<void> Reader::take_rings(const SharedMaps& maps,
+                                std::vector<Ring> rings) {
   if (options_.transport == Transport::kRing) {
     const int map = maps.find("tracer_ring");
     CHECK(map >= 0);
@@ -124,24 +137,22 @@ Result<void> Reader::open_rings(const SharedMaps& maps) {
   }
   const int map = maps.find("tracer_events");
   CHECK(map >= 0);
-  for (int cpu : kernel::online_cpus()) {
-    Ring ring = TRY(Ring::open(cpu, options_.ring_bytes, kNeverWake));
-    TRY(put_into(map, cpu, ring.fd(), "tracer_events"));
+  for (Ring& ring : rings) {
+    TRY(put_into(map, ring.home(), ring.fd(), "tracer_events"));
     rings_.push_back(std::unique_ptr<Stream<Ring>>(
         new Stream<Ring>{.reader = this, .ring = std::move(ring)}));
   }
   return {};
 }
 
-Result<void> Reader::open_bells(const SharedMaps& maps) {
+Result<void> Reader::take_bells(const SharedMaps& maps,
+                                std::vector<Ring> bells) {
   const int map = maps.find("tracer_bell");
   CHECK(map >= 0);
-  const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
-  for (int cpu : kernel::online_cpus()) {
-    Ring bell = TRY(Ring::open(cpu, page, 1));
-    TRY(put_into(map, cpu, bell.fd(), "tracer_bell"));
+  bells_ = std::move(bells);
+  for (const Ring& bell : bells_) {
+    TRY(put_into(map, bell.home(), bell.fd(), "tracer_bell"));
     TRY(loop_->add(bell.fd(), EPOLLIN, [](uint32_t) {}));
-    bells_.push_back(std::move(bell));
   }
   return {};
 }

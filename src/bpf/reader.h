@@ -47,6 +47,16 @@ enum class Latency {
 Result<size_t> ring_bytes(Transport transport, uint64_t total,
                           size_t largest_event, size_t cpus);
 
+/// The perf buffers of a run. To make them is to clear megabytes of memory, so
+/// it is done while the programs are being loaded.
+struct Rings {
+  std::vector<Ring> events;  // one for each CPU, or none (Transport::kRing)
+  std::vector<Ring> bells;   // one for each CPU
+
+  /// `bytes`: of each, as ring_bytes() says.
+  static Result<Rings> open(Transport transport, size_t bytes);
+};
+
 class Reader {
  public:
   struct Options {
@@ -60,11 +70,11 @@ class Reader {
     std::function<void()> on_nobody_left;
   };
 
-  /// Opens the rings and hands them to the maps. `maps`, `control` and `queue`
+  /// Hands the rings to the maps. `maps`, `control` and `queue`
   /// must outlive the reader.
   static Result<std::unique_ptr<Reader>> open(const SharedMaps& maps,
                                               Control& control,
-                                              events::Queue& queue,
+                                              events::Queue& queue, Rings rings,
                                               Options options);
   ~Reader();
   Reader(const Reader&) = delete;
@@ -93,8 +103,8 @@ class Reader {
 
   Reader(Control& control, events::Queue& queue, Options options);
 
-  Result<void> open_rings(const SharedMaps& maps);
-  Result<void> open_bells(const SharedMaps& maps);
+  Result<void> take_rings(const SharedMaps& maps, std::vector<Ring> rings);
+  Result<void> take_bells(const SharedMaps& maps, std::vector<Ring> bells);
   void run();
   void sleep();
   size_t round();

@@ -33,6 +33,7 @@ Result<Ring> Ring::open(int cpu, size_t data_bytes, uint32_t wake_bytes) {
   attr.watermark = 1;
   attr.wakeup_watermark = wake_bytes;
   Ring ring;
+  ring.home_ = cpu;
   ring.fd_ = Fd(static_cast<int>(
       syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC)));
   if (!ring.fd_) {

@@ -31,6 +31,9 @@ class Ring {
   /// Where the kernel puts its records: the value for the map's CPU.
   [[nodiscard]] int fd() const { return fd_.get(); }
 
+  /// The CPU that it was opened on.
+  [[nodiscard]] int home() const { return home_; }
+
   /// Takes note of what the kernel has written so far.
   void look();
 
@@ -66,6 +69,7 @@ class Ring {
   void copy(uint64_t at, void* to, size_t size) const;
 
   Fd fd_;
+  int home_ = 0;
   Mapping mapping_;
   std::byte* control_ = nullptr;
   std::byte* data_ = nullptr;

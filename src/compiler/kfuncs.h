@@ -10,6 +10,8 @@
 //       (void *)KFUNC_bpf_iter_num_new;
 //   #endif
 //
+// Some want the number of a type, too: TYPE_x is that of struct x.
+//
 // After the compile these calls become calls of kfuncs. The numbers are ids of
 // the kernel's BTF: good for this kernel alone, as an artifact is.
 #pragma once
@@ -25,7 +27,7 @@ struct bpf_insn;
 
 namespace tracer::compiler {
 
-/// The macros for those kfuncs that `tokens` name and the kernel has.
+/// The macros for those kfuncs and types that `tokens` name and the kernel has.
 std::string kfunc_macros(const Btf& kernel, const std::vector<Token>& tokens);
 
 /// Turns the calls by such numbers into calls of kfuncs.
