@@ -12,7 +12,8 @@ namespace {
 // Helpers have numbers of some hundreds, BTF ids stay below a million.
 constexpr int32_t kFirstNumber = 0x40000000;
 
-/// Appends `#define <prefix><name> <id>` for those of one kind that the text names.
+/// Appends `#define <prefix><name> <id>` for those of one kind that the text
+/// names.
 void define(const Btf& kernel, uint32_t kind, std::string_view prefix,
             uint32_t first, const std::vector<Token>& tokens,
             std::string& out) {
