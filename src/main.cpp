@@ -16,31 +16,43 @@
 #include "base/result.h"
 #include "base/words.h"
 #include "cli/options.h"
+#include "replay.h"
 #include "session.h"
 
 namespace tracer {
 namespace {
 
-Result<int> run(const std::vector<std::string>& words) {
-  RunCommand command = TRY(cli::parse_run(words));
+void set_log_level(const RunCommand& command) {
   if (command.verbose) {
     log::set_level(log::Level::kDebug);
   } else if (command.quiet) {
     log::set_level(log::Level::kWarn);
   }
+}
+
+/// The verbs that take a script.
+template <Verb verb>
+Result<int> run(const std::vector<std::string>& words) {
+  RunCommand command = TRY(cli::parse(verb, words));
+  set_log_level(command);
   if (command.help && command.script.empty()) {
-    TRY(write_all(1, cli::usage()));
+    TRY(write_all(1, cli::usage(verb)));
     return 0;
   }
   if (command.help) {
     command.script_words.insert(command.script_words.begin(), "--help");
   }
-  Session session(TRY(find_paths()), std::move(command));
-  return session.run();
+  if constexpr (verb == Verb::kReplay) {
+    Replay replay(TRY(find_paths()), std::move(command));
+    return replay.run();
+  } else {
+    Session session(TRY(find_paths()), std::move(command));
+    return session.run();
+  }
 }
 
 Result<int> help(const std::vector<std::string>&) {
-  TRY(write_all(1, cli::usage()));
+  TRY(write_all(1, cli::overview()));
   return 0;
 }
 
@@ -55,8 +67,15 @@ struct Command {
 };
 
 constexpr Command kCommands[] = {
-    {"run", run}, {"help", help},       {"--help", help},
-    {"-h", help}, {"version", version}, {"--version", version},
+    {"run", run<Verb::kRun>},
+    {"record", run<Verb::kRecord>},
+    {"replay", run<Verb::kReplay>},
+    {"info", info},
+    {"help", help},
+    {"--help", help},
+    {"-h", help},
+    {"version", version},
+    {"--version", version},
 };
 
 Result<int> dispatch(const std::vector<std::string>& words) {

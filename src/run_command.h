@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// RunCommand: what `tracer run` was asked to do. Filled by cli/options.h,
-// carried out by session.h. Passive data.
+// RunCommand: what `tracer run`, `record` or `replay` was asked to do. Filled
+// by cli/options.h, carried out by session.h and replay.h. Passive data.
 #pragma once
 
 #include <chrono>
@@ -17,7 +17,16 @@
 
 namespace tracer {
 
+enum class Verb { kRun, kRecord, kReplay };
+
+/// A moment of a recording.
+struct Moment {
+  std::optional<std::chrono::nanoseconds> since_start;
+  std::optional<std::chrono::nanoseconds> wall;  // since 1970
+};
+
 struct RunCommand {
+  Verb verb = Verb::kRun;
   std::string script;
   std::vector<std::string> script_words;  // behind the script, up to "--"
   std::vector<std::string> pids;
@@ -33,6 +42,13 @@ struct RunCommand {
   std::optional<int64_t> bytes;  // payload kept of each event
   std::string output;            // empty: standard output
   script::RunOptions show;
+  std::string record;  // run: where to record as well; empty: nowhere
+
+  std::string recording;  // replay: the file
+  std::optional<Moment> from;
+  std::optional<Moment> to;
+  bool realtime = false;
+
   bool fail_on_loss = false;
   bool cache = true;
   bool verbose = false;

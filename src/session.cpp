@@ -26,6 +26,7 @@
 #include "base/words.h"
 #include "bpf/stats.h"
 #include "kernel/features.h"
+#include "script_loading.h"
 
 namespace tracer {
 namespace {
@@ -43,14 +44,6 @@ constexpr std::chrono::seconds kLossInterval{1};
 
 milliseconds since(steady_clock::time_point start) {
   return std::chrono::duration_cast<milliseconds>(steady_clock::now() - start);
-}
-
-/// A script's name with a slash or the ending .lua is a file; others are
-/// shipped with the program. Nothing is looked up in the current directory.
-std::string script_path(const Paths& paths, const std::string& name) {
-  const bool is_file =
-      name.find('/') != std::string::npos || name.ends_with(".lua");
-  return is_file ? name : paths.scripts + "/" + name + ".lua";
 }
 
 /// Closes every descriptor of this process but these.
@@ -154,28 +147,14 @@ Result<bool> Session::load_script() {
   engine_ = TRY(script::Engine::create(
       paths_, {.emit = [this](std::string_view bytes) { sink_->write(bytes); },
                .on_limit = [this] { end(End::kLimit); }}));
-  declared_ =
-      TRY(engine_->load(script_path(paths_, options_.script), options_.script,
-                        options_.script_words, *options_.base));
-  if (declared_.help) {
-    TRY(write_all(1, *declared_.help));
+  std::optional<script::Declared> declared =
+      TRY(tracer::load_script(*engine_, paths_, options_));
+  if (!declared) {
     return false;
   }
-  TRY(options_.apply(options_, declared_.base_options));
+  declared_ = std::move(*declared);
   if (!options_.user.empty()) {
     user_ = TRY(find_user(options_.user));
-  }
-  log::set_level(options_.verbose ? log::Level::kDebug
-                 : options_.quiet ? log::Level::kWarn
-                                  : log::Level::kNote);
-  options_.pids.insert(options_.pids.end(), declared_.positionals.begin(),
-                       declared_.positionals.end());
-  if (declared_.probes.empty()) {
-    return tl::unexpected(
-        Error{.message = options_.script + ": declares no probe",
-              .hint = "a script that traces has a line such as "
-                      "local write = tracer.probe(\"write\")",
-              .status = kScriptError});
   }
   return true;
 }

@@ -35,8 +35,7 @@ local function context(level)
     level = level,
     getenv = os.getenv,
     cwd = request.cwd,
-    usage = ("usage: tracer run [options] %s [PID…] [options] [-- CMD ARGS…]")
-      :format(request.script),
+    usage = "usage: " .. request.usage,
   }
 end
 
@@ -276,7 +275,7 @@ local function environment()
   })
 end
 
---- Reads the script. `r` has: path, script (as the user named it), text,
+--- Reads the script. `r` has: path, script (as the user named it), text, usage,
 --- arguments, base, probes (folder), cwd.
 function M.load(r)
   request = r

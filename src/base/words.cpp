@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <ctime>
 
 namespace tracer {
 namespace {
@@ -90,6 +91,30 @@ std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text) {
     return std::nullopt;
   }
   return std::chrono::nanoseconds(static_cast<int64_t>(nanoseconds));
+}
+
+std::optional<std::chrono::nanoseconds> parse_iso_time(std::string_view text) {
+  const std::string copy(text);
+  tm parts{};
+  const char* rest = strptime(copy.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
+  if (rest == nullptr) {
+    return std::nullopt;
+  }
+  const std::chrono::seconds whole(timegm(&parts));
+  int64_t nanoseconds = 0;
+  if (*rest == '.') {
+    int64_t unit = 100'000'000;
+    for (++rest; *rest >= '0' && *rest <= '9'; ++rest, unit /= 10) {
+      nanoseconds += (*rest - '0') * unit;
+    }
+  }
+  if (*rest == 'Z') {
+    ++rest;
+  }
+  if (*rest != '\0') {
+    return std::nullopt;
+  }
+  return whole + std::chrono::nanoseconds(nanoseconds);
 }
 
 std::optional<std::string> nearest(std::string_view word,

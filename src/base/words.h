@@ -22,6 +22,10 @@ std::optional<uint64_t> parse_size(std::string_view text);
 /// "10", "10s", "1.5s", "250ms", "5m", "1h"; a plain number means seconds.
 std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text);
 
+/// "2026-03-01T12:00:00.123456789Z" as time since 1970; the fraction and the Z
+/// may be left out, it is UTC all the same.
+std::optional<std::chrono::nanoseconds> parse_iso_time(std::string_view text);
+
 /// The one of `candidates` that `word` is probably meant to be, or nothing
 /// where none is near.
 std::optional<std::string> nearest(std::string_view word,

@@ -2,6 +2,7 @@
 #include "cli/options.h"
 
 #include <algorithm>
+#include <array>
 #include <cxxopts.hpp>
 
 #include "base/words.h"
@@ -11,8 +12,11 @@ namespace {
 
 constexpr uint64_t kMaxBytes = uint64_t{1} << 20;
 
-const script::BaseOption* find_option(const std::string& name) {
-  for (const script::BaseOption& option : run_options()) {
+using Options = std::vector<script::BaseOption>;
+
+const script::BaseOption* find_option(const Options& options,
+                                      const std::string& name) {
+  for (const script::BaseOption& option : options) {
     if (option.name == name || option.short_name == name) {
       return &option;
     }
@@ -20,21 +24,23 @@ const script::BaseOption* find_option(const std::string& name) {
   return nullptr;
 }
 
-tl::unexpected<Error> unknown_option(const std::string& word) {
+tl::unexpected<Error> unknown_option(Verb verb, const std::string& word) {
   std::vector<std::string> names;
-  for (const script::BaseOption& option : run_options()) {
+  for (const script::BaseOption& option : options_of(verb)) {
     names.push_back("--" + option.name);
   }
   const std::optional<std::string> near = nearest(word, names);
   return fail_usage("unknown option " + word,
                     near ? "did you mean " + *near + "?"
-                         : "tracer run --help lists the options; those of a "
-                           "script stand behind its name");
+                         : std::string("tracer ") + name_of(verb) +
+                               " --help lists the options; those of a "
+                               "script stand behind its name");
 }
 
 /// How many of `words` belong to the options before the script: the first word
 /// that is neither an option nor the value of one is the script.
-Result<size_t> count_options(const std::vector<std::string>& words) {
+Result<size_t> count_options(Verb verb, const std::vector<std::string>& words) {
+  const Options& options = options_of(verb);
   size_t at = 0;
   while (at < words.size()) {
     const std::string& word = words[at];
@@ -45,9 +51,9 @@ Result<size_t> count_options(const std::vector<std::string>& words) {
     if (word[1] == '-') {
       const size_t equals = word.find('=');
       const std::string name = word.substr(2, equals - 2);
-      const script::BaseOption* option = find_option(name);
+      const script::BaseOption* option = find_option(options, name);
       if (option == nullptr || name.size() < 2) {
-        return unknown_option(word.substr(0, equals));
+        return unknown_option(verb, word.substr(0, equals));
       }
       if (!option->takes_value && equals != std::string::npos) {
         return fail_usage("--" + name + " takes no value");
@@ -59,9 +65,10 @@ Result<size_t> count_options(const std::vector<std::string>& words) {
     }
     // -x, -xvalue, -xyz: letters up to the first that takes a value.
     for (size_t i = 1; i < word.size(); ++i) {
-      const script::BaseOption* option = find_option(word.substr(i, 1));
+      const script::BaseOption* option =
+          find_option(options, word.substr(i, 1));
       if (option == nullptr) {
-        return unknown_option("-" + word.substr(i, 1));
+        return unknown_option(verb, "-" + word.substr(i, 1));
       }
       if (option->takes_value) {
         at += i + 1 == word.size() ? 1 : 0;
@@ -92,6 +99,20 @@ Result<T> one_of(const std::string& option, const std::string& value,
   }
   return fail_usage("--" + option + ": no such choice: " + value,
                     "there are " + all);
+}
+
+/// A moment of a recording: a time since its start, or one of the clock.
+Result<Moment> parse_moment(const std::string& option,
+                            const std::string& value) {
+  if (const auto since_start = parse_duration(value)) {
+    return Moment{.since_start = *since_start};
+  }
+  if (const auto wall = parse_iso_time(value)) {
+    return Moment{.wall = *wall};
+  }
+  return bad_value(option, "a moment", value,
+                   "write it as a time since the start, 2.5s, or as JSON has "
+                   "it, 2026-03-01T12:00:00.5Z");
 }
 
 Result<void> set(RunCommand& command, const std::string& name,
@@ -157,6 +178,14 @@ Result<void> set(RunCommand& command, const std::string& name,
     command.fail_on_loss = true;
   } else if (name == "no-cache") {
     command.cache = false;
+  } else if (name == "record") {
+    command.record = value;
+  } else if (name == "from") {
+    command.from = TRY(parse_moment(name, value));
+  } else if (name == "to") {
+    command.to = TRY(parse_moment(name, value));
+  } else if (name == "realtime") {
+    command.realtime = true;
   } else if (name == "verbose") {
     command.verbose = true;
   } else if (name == "quiet") {
@@ -169,73 +198,137 @@ Result<void> set(RunCommand& command, const std::string& name,
 
 }  // namespace
 
-const std::vector<script::BaseOption>& run_options() {
-  static const std::vector<script::BaseOption> options = {
-      {.name = "pid",
-       .short_name = "p",
-       .takes_value = true,
-       .multiple = true,
-       .metavar = "PID",
-       .help = "trace this process and its children"},
-      {.name = "no-follow", .help = "leave out children"},
-      {.name = "user",
-       .short_name = "u",
-       .takes_value = true,
-       .metavar = "USER",
-       .help = "run CMD as USER (default: who called sudo)"},
-      {.name = "duration",
-       .short_name = "d",
-       .takes_value = true,
-       .metavar = "TIME",
-       .help = "end after this time: 10s, 250ms, 5m, 1h"},
-      {.name = "count",
-       .short_name = "n",
-       .takes_value = true,
-       .metavar = "N",
-       .help = "end after N events"},
-      {.name = "bytes",
-       .takes_value = true,
-       .metavar = "SIZE",
-       .help = "payload kept of each event, at most 1M"},
-      {.name = "output",
-       .short_name = "o",
-       .takes_value = true,
-       .metavar = "FILE",
-       .help = "write results to FILE (mode 0600)"},
-      {.name = "format",
-       .takes_value = true,
-       .metavar = "FORMAT",
-       .help = "text, or json: one object a line"},
-      {.name = "time",
-       .short_name = "t",
-       .takes_value = true,
-       .metavar = "STYLE",
-       .help = "a time before each line: none, wall, relative, delta"},
-      {.name = "buffer",
-       .takes_value = true,
-       .metavar = "SIZE",
-       .help = "memory for events in the kernel, all CPUs together"},
-      {.name = "transport",
-       .takes_value = true,
-       .metavar = "KIND",
-       .help = "perf: a buffer for each CPU; ring: one for all"},
-      {.name = "latency",
-       .takes_value = true,
-       .metavar = "KIND",
-       .help = "low, balanced or throughput: how soon, or how cheap"},
-      {.name = "leave",
-       .help = "leave CMD running if the trace ends before it"},
-      {.name = "fail-on-loss", .help = "status 4 if an event was lost"},
-      {.name = "no-cache", .help = "compile the probes anew"},
-      {.name = "verbose",
-       .short_name = "v",
-       .help = "say more: timings, logs, tracebacks"},
-      {.name = "quiet",
-       .short_name = "q",
-       .help = "no ready line and no summary"},
-      {.name = "help", .short_name = "h", .help = "show this"},
+namespace {
+
+// Which verbs have an option.
+constexpr unsigned bit(Verb verb) {
+  return 1U << static_cast<unsigned>(verb);
+}
+constexpr unsigned kOnlyRun = bit(Verb::kRun);
+constexpr unsigned kOnlyReplay = bit(Verb::kReplay);
+constexpr unsigned kLive = bit(Verb::kRun) | bit(Verb::kRecord);
+constexpr unsigned kShow = bit(Verb::kRun) | bit(Verb::kReplay);
+constexpr unsigned kAll = kLive | kShow;
+
+struct Row {
+  unsigned verbs;
+  script::BaseOption option;
+};
+
+Options make_options(Verb verb) {
+  static const std::vector<Row> rows = {
+      {kAll,
+       {.name = "pid",
+        .short_name = "p",
+        .takes_value = true,
+        .multiple = true,
+        .metavar = "PID",
+        .help = "this process and its children"}},
+      {kAll, {.name = "no-follow", .help = "leave out children"}},
+      {kLive,
+       {.name = "user",
+        .short_name = "u",
+        .takes_value = true,
+        .metavar = "USER",
+        .help = "run CMD as USER (default: who called sudo)"}},
+      {kLive,
+       {.name = "duration",
+        .short_name = "d",
+        .takes_value = true,
+        .metavar = "TIME",
+        .help = "end after this time: 10s, 250ms, 5m, 1h"}},
+      {kShow,
+       {.name = "count",
+        .short_name = "n",
+        .takes_value = true,
+        .metavar = "N",
+        .help = "end after N events"}},
+      {kAll,
+       {.name = "bytes",
+        .takes_value = true,
+        .metavar = "SIZE",
+        .help = "payload kept of each event, at most 1M"}},
+      {kAll,
+       {.name = "output",
+        .short_name = "o",
+        .takes_value = true,
+        .metavar = "FILE",
+        .help = "write to FILE (mode 0600)"}},
+      {kShow,
+       {.name = "format",
+        .takes_value = true,
+        .metavar = "FORMAT",
+        .help = "text, or json: one object a line"}},
+      {kShow,
+       {.name = "time",
+        .short_name = "t",
+        .takes_value = true,
+        .metavar = "STYLE",
+        .help = "a time before each line: none, wall, relative, delta"}},
+      {kOnlyRun,
+       {.name = "record",
+        .takes_value = true,
+        .metavar = "FILE",
+        .help = "also record the events, for tracer replay"}},
+      {kOnlyReplay,
+       {.name = "from",
+        .takes_value = true,
+        .metavar = "WHEN",
+        .help = "leave out what came before: 2.5s, or a time as JSON has it"}},
+      {kOnlyReplay,
+       {.name = "to",
+        .takes_value = true,
+        .metavar = "WHEN",
+        .help = "leave out what came later"}},
+      {kOnlyReplay,
+       {.name = "realtime", .help = "at the speed at which it happened"}},
+      {kLive,
+       {.name = "buffer",
+        .takes_value = true,
+        .metavar = "SIZE",
+        .help = "memory for events in the kernel, all CPUs together"}},
+      {kLive,
+       {.name = "transport",
+        .takes_value = true,
+        .metavar = "KIND",
+        .help = "perf: a buffer for each CPU; ring: one for all"}},
+      {kLive,
+       {.name = "latency",
+        .takes_value = true,
+        .metavar = "KIND",
+        .help = "low, balanced or throughput: how soon, or how cheap"}},
+      {kLive,
+       {.name = "leave",
+        .help = "leave CMD running if the trace ends before it"}},
+      {kLive,
+       {.name = "fail-on-loss", .help = "status 4 if an event was lost"}},
+      {kLive, {.name = "no-cache", .help = "compile the probes anew"}},
+      {kAll,
+       {.name = "verbose",
+        .short_name = "v",
+        .help = "say more: timings, logs, tracebacks"}},
+      {kAll,
+       {.name = "quiet",
+        .short_name = "q",
+        .help = "no ready line and no summary"}},
+      {kAll, {.name = "help", .short_name = "h", .help = "show this"}},
   };
+  Options options;
+  for (const Row& row : rows) {
+    if ((row.verbs & bit(verb)) != 0) {
+      options.push_back(row.option);
+    }
+  }
   return options;
+}
+
+}  // namespace
+
+const std::vector<script::BaseOption>& options_of(Verb verb) {
+  static const std::array<Options, 3> options = {make_options(Verb::kRun),
+                                                 make_options(Verb::kRecord),
+                                                 make_options(Verb::kReplay)};
+  return options[static_cast<size_t>(verb)];
 }
 
 Result<void> apply(RunCommand& command,
@@ -246,14 +339,19 @@ Result<void> apply(RunCommand& command,
   return {};
 }
 
-Result<RunCommand> parse_run(const std::vector<std::string>& words) {
-  RunCommand command;
-  command.base = &run_options();
-  command.apply = apply;
-  const size_t count = TRY(count_options(words));
+const char* name_of(Verb verb) {
+  static constexpr std::array kNames = {"run", "record", "replay"};
+  return kNames[static_cast<size_t>(verb)];
+}
 
-  cxxopts::Options parser("tracer run");
-  for (const script::BaseOption& option : run_options()) {
+namespace {
+
+/// What stands before the script; `count` words of it.
+Result<void> parse_front(Verb verb, const std::vector<std::string>& words,
+                         size_t count, RunCommand& command) {
+  const std::string program = std::string("tracer ") + name_of(verb);
+  cxxopts::Options parser(program);
+  for (const script::BaseOption& option : options_of(verb)) {
     const std::string names = option.short_name.empty()
                                   ? option.name
                                   : option.short_name + "," + option.name;
@@ -264,11 +362,9 @@ Result<RunCommand> parse_run(const std::vector<std::string>& words) {
       parser.add_options()(names, option.help);
     }
   }
-  std::vector<const char*> argv = {"tracer run"};
-  for (size_t i = 0; i < count; ++i) {
-    if (i < words.size()) {
-      argv.push_back(words[i].c_str());
-    }
+  std::vector<const char*> argv = {program.c_str()};
+  for (size_t i = 0; i < std::min(count, words.size()); ++i) {
+    argv.push_back(words[i].c_str());
   }
   try {
     const cxxopts::ParseResult parsed =
@@ -277,17 +373,37 @@ Result<RunCommand> parse_run(const std::vector<std::string>& words) {
       TRY(set(command, given.key(), given.value()));
     }
   } catch (const cxxopts::exceptions::exception& error) {
-    return fail_usage(error.what(), "tracer run --help lists the options");
+    return fail_usage(error.what(), program + " --help lists the options");
   }
+  return {};
+}
+
+}  // namespace
+
+Result<RunCommand> parse(Verb verb, const std::vector<std::string>& words) {
+  RunCommand command;
+  command.verb = verb;
+  command.base = &options_of(verb);
+  command.apply = apply;
+  const size_t count = TRY(count_options(verb, words));
+  TRY(parse_front(verb, words, count, command));
 
   auto rest =
       words.begin() + static_cast<ptrdiff_t>(std::min(count, words.size()));
+  if (verb == Verb::kReplay && rest != words.end()) {
+    command.recording = *rest++;
+  }
   const auto dashes = std::find(rest, words.end(), "--");
   if (dashes != words.end()) {
+    if (verb == Verb::kReplay) {
+      return fail_usage("a replay starts no command",
+                        "write it as: tracer replay FILE SCRIPT");
+    }
     command.command.assign(dashes + 1, words.end());
     if (command.command.empty()) {
       return fail_usage("no command behind --",
-                        "write it as: tracer run SCRIPT -- CMD ARGS…");
+                        std::string("write it as: tracer ") + name_of(verb) +
+                            " SCRIPT -- CMD ARGS…");
     }
   }
   if (rest != dashes) {
@@ -300,30 +416,76 @@ Result<RunCommand> parse_run(const std::vector<std::string>& words) {
       command.bytes.reset();
     }
   } else if (!command.help) {
-    return fail_usage("no script",
-                      "write it as: tracer run scripts/writesnoop.lua PID");
+    return fail_usage(
+        "no script",
+        std::string("write it as: ") +
+            (verb == Verb::kReplay ? "tracer replay FILE writesnoop"
+             : verb == Verb::kRecord
+                 ? "tracer record -o FILE writesnoop PID"
+                 : "tracer run scripts/writesnoop.lua PID"));
   }
   return command;
 }
 
-std::string usage() {
-  std::string text =
-      "usage: tracer run [options] SCRIPT [PID…] [script options] "
-      "[-- CMD ARGS…]\n"
-      "\n"
-      "Runs a script with the events of its probes: of running processes with "
-      "their\nthreads and children (PID), or of a command from its first "
-      "instruction (CMD).\nWith neither, of all processes. SCRIPT is a file, "
-      "or the name of a\nshipped script.\n"
-      "\n"
-      "  tracer run writesnoop 2182\n"
-      "  tracer run writesnoop --fd 1,2 -- make -j4\n"
-      "  tracer run SCRIPT --help      the script's own options\n"
-      "\n"
-      "CMD keeps its standard streams, so its output and the results mix "
-      "unless -o is\ngiven.\n"
-      "\n";
-  for (const script::BaseOption& option : run_options()) {
+namespace {
+
+const char* introduction(Verb verb) {
+  switch (verb) {
+    case Verb::kRun:
+      return "usage: tracer run [options] SCRIPT [PID…] [script options] "
+             "[-- CMD ARGS…]\n"
+             "\n"
+             "Runs a script with the events of its probes: of running "
+             "processes "
+             "with their\nthreads and children (PID), or of a command from its "
+             "first instruction (CMD).\nWith neither, of all processes. SCRIPT "
+             "is a file, or the name of a\nshipped script.\n"
+             "\n"
+             "  tracer run writesnoop 2182\n"
+             "  tracer run writesnoop --fd 1,2 -- make -j4\n"
+             "  tracer run SCRIPT --help      the script's own options\n"
+             "\n"
+             "CMD keeps its standard streams, so its output and the results "
+             "mix "
+             "unless -o is\ngiven.\n"
+             "\n";
+    case Verb::kRecord:
+      return "usage: tracer record -o FILE [options] SCRIPT|PROBE [PID…] "
+             "[script options]\n                     [-- CMD ARGS…]\n"
+             "\n"
+             "Records the events of a script's probes, or of a shipped probe, "
+             "and shows none:\nthe cheapest way to trace. FILE may be -, for a "
+             "pipe. tracer replay shows them\nlater, tracer info says what "
+             "FILE holds.\n"
+             "\n"
+             "  tracer record -o run.trc writesnoop -- make -j4\n"
+             "  tracer replay run.trc writesnoop --fd 2\n"
+             "\n";
+    case Verb::kReplay:
+      return "usage: tracer replay [options] FILE SCRIPT [script options]\n"
+             "\n"
+             "Runs a script with the events of a recording, as if they "
+             "happened "
+             "now. Needs no\nroot, and no other kernel than any. FILE may be "
+             "-, "
+             "for a pipe.\n"
+             "\n"
+             "  tracer replay run.trc writesnoop --fd 2\n"
+             "  tracer replay --from 2s --to 3.5s --format json run.trc "
+             "writesnoop\n"
+             "\n"
+             "-p PID shows that process and its children, with --no-follow it "
+             "alone.\n"
+             "\n";
+  }
+  return "";
+}
+
+}  // namespace
+
+std::string usage(Verb verb) {
+  std::string text = introduction(verb);
+  for (const script::BaseOption& option : options_of(verb)) {
     std::string line = option.short_name.empty()
                            ? "      --"
                            : "  -" + option.short_name + ", --";
@@ -335,9 +497,11 @@ std::string usage() {
     text += line + option.help + "\n";
   }
   text +=
-      "\nStatus: 0 done, 1 cannot trace, 2 usage, 3 script error, 4 events "
-      "lost with\n--fail-on-loss, 126 and 127 as a shell for CMD, otherwise "
-      "CMD's own.\n";
+      verb == Verb::kReplay
+          ? "\nStatus: 0 done, 1 no recording, 2 usage, 3 script error.\n"
+          : "\nStatus: 0 done, 1 cannot trace, 2 usage, 3 script error, 4 "
+            "events lost with\n--fail-on-loss, 126 and 127 as a shell for CMD, "
+            "otherwise CMD's own.\n";
   return text;
 }
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Command line of `tracer run`: argv to a struct. Pure: reads nothing but its
-// arguments. The words are cut at the script's name and at "--"; those behind
-// the script are parsed with the script's own table and ours together, by the
-// script library, and what was ours comes back to apply().
+// Command line of `tracer run`, `record` and `replay`: argv to a struct. Pure:
+// reads nothing but its arguments. The words are cut at the script's name and
+// at "--"; those behind the script are parsed with the script's own table and
+// ours together, by the script library, and what was ours comes back to
+// apply().
 #pragma once
 
 #include <string>
@@ -15,17 +16,20 @@
 
 namespace tracer::cli {
 
-/// Our options, for the script's command line and its --help.
-const std::vector<script::BaseOption>& run_options();
+/// "run", "record", "replay".
+const char* name_of(Verb verb);
 
-/// `words`: what stands behind `tracer run`.
-Result<RunCommand> parse_run(const std::vector<std::string>& words);
+/// Our options, for the script's command line and its --help.
+const std::vector<script::BaseOption>& options_of(Verb verb);
+
+/// `words`: what stands behind the verb.
+Result<RunCommand> parse(Verb verb, const std::vector<std::string>& words);
 
 /// Adds options that stood behind the script.
 Result<void> apply(RunCommand& command,
                    const std::vector<script::OptionValue>& options);
 
-/// The text of `tracer --help` and of `tracer run --help`.
-std::string usage();
+/// The text of `tracer VERB --help`.
+std::string usage(Verb verb);
 
 }  // namespace tracer::cli

@@ -215,10 +215,11 @@ Error Engine::take_error() {
   return error;
 }
 
-Result<Declared> Engine::load(const std::string& path, const std::string& name,
+Result<Declared> Engine::load(const ScriptFile& script,
                               const std::vector<std::string>& arguments,
                               const std::vector<BaseOption>& base) {
-  Result<std::string> text = read_file(path);
+  Result<std::string> text = script.text ? Result<std::string>(*script.text)
+                                         : read_file(script.path);
   if (!text) {
     return fail_usage(
         "no script " + std::move(text).error().message,
@@ -228,7 +229,7 @@ Result<Declared> Engine::load(const std::string& path, const std::string& name,
   }
   std::error_code ignored;
   const std::filesystem::path folder =
-      std::filesystem::absolute(path, ignored).parent_path();
+      std::filesystem::absolute(script.path, ignored).parent_path();
   lua_getglobal(lua_, "package");
   set_text(lua_, "path",
            quoted_list(paths_.lua) + ";" + quoted_list(folder.string()));
@@ -236,8 +237,9 @@ Result<Declared> Engine::load(const std::string& path, const std::string& name,
 
   push_runtime("load");
   lua_newtable(lua_);
-  set_text(lua_, "path", path);
-  set_text(lua_, "script", name);
+  set_text(lua_, "path", script.path);
+  set_text(lua_, "script", script.name);
+  set_text(lua_, "usage", script.usage);
   set_text(lua_, "text", *text);
   set_text(lua_, "probes", paths_.probes);
   set_text(lua_, "cwd", std::filesystem::current_path(ignored).string());

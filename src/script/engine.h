@@ -55,6 +55,14 @@ struct DeclaredProbe {
   std::map<std::string, artifact::ParameterValue> parameters;
 };
 
+/// Where a script is.
+struct ScriptFile {
+  std::string path;
+  std::string name;                 // as the user called it
+  std::optional<std::string> text;  // instead of what is at `path`
+  std::string usage;                // the first line of its --help
+};
+
 /// What a script asks for.
 struct Declared {
   std::vector<DeclaredProbe> probes;
@@ -90,9 +98,9 @@ class Engine {
   Engine(const Engine&) = delete;
   Engine& operator=(const Engine&) = delete;
 
-  /// Reads the script at `path`, which the user called `name`. `arguments`
-  /// are the words behind it, `base` our own options.
-  Result<Declared> load(const std::string& path, const std::string& name,
+  /// Reads the script. `arguments` are the words behind it, `base` our own
+  /// options.
+  Result<Declared> load(const ScriptFile& script,
                         const std::vector<std::string>& arguments,
                         const std::vector<BaseOption>& base);
 

@@ -13,14 +13,14 @@ namespace {
 using Words = std::vector<std::string>;
 
 RunCommand parsed(const Words& words) {
-  Result<RunCommand> command = parse_run(words);
+  Result<RunCommand> command = parse(Verb::kRun, words);
   EXPECT_TRUE(command) << command.error().message;
   return command ? *command : RunCommand{};
 }
 
 /// What a command line is refused with; always a usage error.
 Error refused(const Words& words) {
-  const Result<RunCommand> command = parse_run(words);
+  const Result<RunCommand> command = parse(Verb::kRun, words);
   EXPECT_FALSE(command) << testing::PrintToString(words);
   if (command) {
     return {};
@@ -209,8 +209,8 @@ TEST(Apply, RefusesWrongValuesAsWell) {
 }
 
 TEST(Usage, NamesEveryOption) {
-  const std::string text = usage();
-  for (const script::BaseOption& option : run_options()) {
+  const std::string text = usage(Verb::kRun);
+  for (const script::BaseOption& option : options_of(Verb::kRun)) {
     EXPECT_NE(text.find("--" + option.name), std::string::npos) << option.name;
     EXPECT_NE(text.find(option.help), std::string::npos) << option.name;
   }
@@ -218,7 +218,7 @@ TEST(Usage, NamesEveryOption) {
 }
 
 TEST(Usage, FitsATerminal) {
-  std::istringstream text(usage());
+  std::istringstream text(usage(Verb::kRun));
   for (std::string line; std::getline(text, line);) {
     // The bytes that begin a character.
     const auto columns = std::count_if(
@@ -229,7 +229,7 @@ TEST(Usage, FitsATerminal) {
 
 TEST(RunOptions, HaveNamesOfTheirOwn) {
   std::vector<std::string> names;
-  for (const script::BaseOption& option : run_options()) {
+  for (const script::BaseOption& option : options_of(Verb::kRun)) {
     names.push_back(option.name);
     if (!option.short_name.empty()) {
       EXPECT_EQ(option.short_name.size(), 1);
