@@ -2,7 +2,8 @@
 //
 // Batch: some events in time order, on their way from a source to the script.
 // Filled by one thread, then handed over whole; never shared. Its memory is
-// allocated once and used again.
+// allocated once and used again. Events that are read from a recording stay in
+// the reader's memory, and their batch only points there.
 #pragma once
 
 #include <cstddef>
@@ -63,6 +64,16 @@ class Batch {
     events_[count_++] = reinterpret_cast<const Header*>(room);
     used_ += aligned;
     return room;
+  }
+
+  /// Adds an event that lies elsewhere, aligned to 8, and stays there until
+  /// clear(). False if the batch is full.
+  bool refer(const Header* event) {
+    if (count_ == kMaxEvents) [[unlikely]] {
+      return false;
+    }
+    events_[count_++] = event;
+    return true;
   }
 
   [[nodiscard]] size_t count() const { return count_; }

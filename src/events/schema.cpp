@@ -2,6 +2,11 @@
 #include "events/schema.h"
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
+#include <string_view>
+
+#include "events/batch.h"
 
 namespace tracer::events {
 namespace {
@@ -111,6 +116,203 @@ bool indices_hold(const Schema& schema) {
   return true;
 }
 
+// Values in one event. A member of a union is as good a value as any other, so
+// that unions within unions cannot make the list of members endless.
+constexpr uint64_t kMostValues = 65536;
+
+bool is_name(std::string_view text) {
+  const auto is_letter = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+  };
+  constexpr size_t kLongest = 255;
+  return !text.empty() && text.size() <= kLongest && is_letter(text[0]) &&
+         std::all_of(text.begin(), text.end(), [&](char c) {
+           return is_letter(c) || (c >= '0' && c <= '9');
+         });
+}
+
+/// Looks at the types that events are made of, at each of them once.
+class EventCheck {
+ public:
+  explicit EventCheck(const Schema& schema)
+      : schema_(schema), values_(schema.types.size()) {}
+
+  Result<void> run(const EventType& event) {
+    if (!is_name(event.name)) {
+      return fail("an event has no proper name");
+    }
+    event_ = event.name;
+    const Type& record = schema_.types[event.type];
+    if (record.kind != Kind::kStruct || record.size < kHeaderSize ||
+        record.size > kMaxEventSize) {
+      return wrong("is no struct of a possible size");
+    }
+    if (!begins_with_header(record)) {
+      return wrong("does not begin as every event does");
+    }
+    if (TRY(values(event.type)) > kMostValues) {
+      return wrong("has too many members");
+    }
+    return {};
+  }
+
+ private:
+  [[nodiscard]] tl::unexpected<Error> wrong(const std::string& what) const {
+    return fail("the event " + event_ + " " + what);
+  }
+  [[nodiscard]] tl::unexpected<Error> wrong(const Member& member,
+                                            const std::string& what) const {
+    return wrong("has a member that " + what +
+                 (is_name(member.name) ? ": " + member.name : ""));
+  }
+
+  [[nodiscard]] bool begins_with_header(const Type& record) const {
+    struct Field {
+      std::string_view name;
+      size_t offset;
+      size_t size;
+    };
+    constexpr std::array kFields = {
+        Field{"ts", offsetof(Header, ts), sizeof Header::ts},
+        Field{"len", offsetof(Header, len), sizeof Header::len},
+        Field{"type", offsetof(Header, type), sizeof Header::type},
+        Field{"cpu", offsetof(Header, cpu), sizeof Header::cpu},
+        Field{"pid", offsetof(Header, pid), sizeof Header::pid},
+        Field{"tid", offsetof(Header, tid), sizeof Header::tid},
+        Field{"ppid", offsetof(Header, ppid), sizeof Header::ppid},
+        Field{"comm", offsetof(Header, comm), sizeof Header::comm}};
+    if (record.members.size() < kFields.size()) {
+      return false;
+    }
+    for (size_t i = 0; i < kFields.size(); ++i) {
+      const Member& member = record.members[i];
+      const Type& type = schema_.types[member.type];
+      const bool is_text = type.kind == Kind::kArray &&
+                           schema_.types[type.element].kind == Kind::kChar;
+      if (member.name != kFields[i].name ||
+          member.offset != kFields[i].offset || type.size != kFields[i].size ||
+          member.bit_size != 0 ||
+          !(kFields[i].name == "comm" ? is_text : type.kind == Kind::kInt)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /// How many values are in the type, after a check of it.
+  Result<uint64_t> values(uint32_t index) {
+    if (values_[index] == 0) {
+      const uint64_t found = TRY(count_values(schema_.types[index]));
+      // Types nest 64 deep: without a bound, sums would run over.
+      values_[index] = std::min(std::max<uint64_t>(found, 1), kMostValues + 1);
+    }
+    return values_[index];
+  }
+
+  Result<uint64_t> count_values(const Type& type) {
+    switch (type.kind) {
+      case Kind::kInt:
+      case Kind::kEnum:
+        return sized(type, type.size == 1 || type.size == 2 || type.size == 4 ||
+                               type.size == 8);
+      case Kind::kFloat:
+        return sized(type, type.size == 4 || type.size == 8);
+      case Kind::kBool:
+      case Kind::kChar:
+        return sized(type, type.size == 1);
+      case Kind::kPointer:
+        return sized(type, type.size == sizeof(uint64_t));
+      case Kind::kArray:
+        return array(type);
+      case Kind::kStruct:
+      case Kind::kUnion:
+        return record(type);
+    }
+    return wrong("has a type of no known kind");
+  }
+
+  [[nodiscard]] Result<uint64_t> sized(const Type& type, bool right) const {
+    if (!right) {
+      return wrong("has a number of " + std::to_string(type.size) + " bytes");
+    }
+    return 1;
+  }
+
+  Result<uint64_t> array(const Type& type) {
+    const uint64_t each = TRY(values(type.element));
+    const Type& element = schema_.types[type.element];
+    if (type.size != uint64_t{element.size} * type.count) {
+      return wrong("has an array of another size than its elements");
+    }
+    if (is_flexible(element)) {
+      return wrong("has an array of arrays without a size");
+    }
+    if (element.kind == Kind::kChar) {
+      // One value, but each byte may become six.
+      constexpr uint64_t kBytesOfAValue = 8;
+      return 1 + type.size / kBytesOfAValue;
+    }
+    return each * type.count;
+  }
+
+  static bool is_flexible(const Type& type) {
+    return type.kind == Kind::kArray && type.count == 0;
+  }
+
+  Result<uint64_t> record(const Type& type) {
+    uint64_t sum = 1;
+    uint64_t end = 0;  // of the member before, where they may not overlap
+    for (const Member& member : type.members) {
+      sum += TRY(values(member.type));
+      TRY(check_name(member));
+      if (member.bit_size != 0) {
+        TRY(check_bits(type, member));
+        continue;
+      }
+      const Type& inner = schema_.types[member.type];
+      const bool in_place =
+          type.kind == Kind::kUnion ? member.offset == 0 : member.offset >= end;
+      if (!in_place || uint64_t{member.offset} + inner.size > type.size) {
+        return wrong(member, "lies where it cannot");
+      }
+      if (is_flexible(inner) &&
+          (type.kind == Kind::kUnion || &member != &type.members.back())) {
+        return wrong(member, "has no size and is not the last");
+      }
+      end = uint64_t{member.offset} + inner.size;
+    }
+    return sum;
+  }
+
+  [[nodiscard]] Result<void> check_name(const Member& member) const {
+    const Kind kind = schema_.types[member.type].kind;
+    const bool may_have_none =
+        member.bit_size == 0 && (kind == Kind::kStruct || kind == Kind::kUnion);
+    if (!is_name(member.name) && !(member.name.empty() && may_have_none)) {
+      return wrong(member, "has no proper name");
+    }
+    return {};
+  }
+
+  [[nodiscard]] Result<void> check_bits(const Type& record,
+                                        const Member& member) const {
+    const Type& type = schema_.types[member.type];
+    const bool is_number = type.kind == Kind::kInt ||
+                           type.kind == Kind::kBool || type.kind == Kind::kEnum;
+    const uint32_t bits = uint32_t{member.bit_offset} + member.bit_size;
+    constexpr uint32_t kMostBits = 64;
+    if (!is_number || member.bit_size > type.size * 8 || bits > kMostBits ||
+        uint64_t{member.offset} + (bits + 7) / 8 > record.size) {
+      return wrong(member, "has bits where they cannot be");
+    }
+    return {};
+  }
+
+  const Schema& schema_;
+  std::string event_;             // its name, for messages
+  std::vector<uint64_t> values_;  // by type; 0: not looked at yet
+};
+
 }  // namespace
 
 void write_schema(ByteWriter& out, const Schema& schema) {
@@ -134,6 +336,14 @@ Schema read_schema(ByteReader& in) {
     return {};
   }
   return schema;
+}
+
+Result<void> check_events(const Schema& schema) {
+  EventCheck check(schema);
+  for (const EventType& event : schema.events) {
+    TRY(check.run(event));
+  }
+  return {};
 }
 
 }  // namespace tracer::events

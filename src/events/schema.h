@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/result.h"
 
 namespace tracer::events {
 
@@ -71,5 +72,19 @@ void write_schema(ByteWriter& out, const Schema& schema);
 /// types that hold themselves, make the reader fail: a schema that was read
 /// can be walked without checks.
 Schema read_schema(ByteReader& in);
+
+/// As large as the part of an event that its struct describes may be: no more
+/// fits into a record of a ring.
+inline constexpr uint32_t kMaxEventSize = 65535;
+
+/// Can events be read by this schema, which may be a stranger's? True of every
+/// schema that the compiler made; here it is found out. Then each event type
+/// is a struct that begins with the members of Header, all that is inside lies
+/// within what it is inside of and overlaps nothing, only the last member of a
+/// struct may be a flexible array, numbers have sizes that there are, names are
+/// C's, and one event is no more than some ten thousand values. So whatever
+/// reads a member reads within the event. The schema must have come from
+/// read_schema(): indices are not checked again.
+Result<void> check_events(const Schema& schema);
 
 }  // namespace tracer::events

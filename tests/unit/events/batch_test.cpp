@@ -77,6 +77,19 @@ TEST(Batch, TakesNoLargeEventWhenItIsNot) {
   EXPECT_EQ(bytes(batch, 0)[7], 1);
 }
 
+TEST(Batch, MayPointAtEventsThatLieElsewhere) {
+  Batch batch(0);
+  const Header event{.ts = 7};
+  for (size_t i = 0; i < Batch::kMaxEvents; ++i) {
+    ASSERT_TRUE(batch.refer(&event));
+  }
+  EXPECT_FALSE(batch.refer(&event));
+  EXPECT_EQ(batch.count(), Batch::kMaxEvents);
+  EXPECT_EQ(batch.event(4095), &event);
+  batch.clear();
+  EXPECT_TRUE(batch.refer(&event));
+}
+
 TEST(Batch, CanBeUsedAgain) {
   Batch batch(64);
   ASSERT_TRUE(add(batch, 64, 1));

@@ -5,6 +5,8 @@
 
 #include <functional>
 
+#include "../script/events.h"
+
 namespace tracer::events {
 namespace {
 
@@ -119,6 +121,221 @@ TEST(Schema, MayUseATypeTwice) {
                        .members = {{"a", 4, 0}, {"b", 4, 0}}});
     s.events.push_back({"other", 5});
   }));
+}
+
+// --- check_events ------------------------------------------------------------
+
+/// What is wrong with an event that has these members behind its header, in a
+/// struct of `size` bytes more; "" if nothing is. `types` adds the types, and
+/// returns the members.
+std::string fault(
+    uint32_t size,
+    const std::function<std::vector<Member>(script::SchemaMaker&)>& make) {
+  script::SchemaMaker maker;
+  const std::vector<Member> own = make(maker);
+  maker.event("sample", kHeaderSize + size, own);
+  const Result<void> checked = check_events(maker.schema());
+  return checked ? "" : checked.error().message;
+}
+
+constexpr uint32_t kOwn = kHeaderSize;
+
+TEST(CheckEvents, TakesWhatTheCompilerMakes) {
+  EXPECT_EQ(fault(0, [](auto&) { return std::vector<Member>(); }), "");
+  EXPECT_EQ(fault(36,
+                  [](script::SchemaMaker& m) {
+                    const uint32_t number = m.number(4, true);
+                    const uint32_t pair = m.record(
+                        Kind::kStruct, 8, {{"a", number, 0}, {"b", number, 4}});
+                    const uint32_t either = m.record(
+                        Kind::kUnion, 8, {{"c", pair, 0}, {"d", number, 0}});
+                    return std::vector<Member>{
+                        {"flag", m.plain(Kind::kBool, 1), kOwn},
+                        {"low", number, kOwn, 8, 3},
+                        {"high", number, kOwn, 11, 21},
+                        {"", either, kOwn + 4},
+                        {"list", m.array(pair, 3), kOwn + 12},
+                        {"data", m.chars(0), kOwn + 36}};
+                  }),
+            "");
+}
+
+TEST(CheckEvents, WantsTheHeaderThatEveryEventHas) {
+  const auto with = [](const std::function<void(Schema&, Type&)>& change) {
+    script::SchemaMaker maker;
+    maker.event("sample", kHeaderSize, {});
+    Schema schema = maker.schema();
+    change(schema, schema.types.back());
+    return !check_events(schema);
+  };
+  EXPECT_FALSE(with([](Schema&, Type&) {}));
+  EXPECT_TRUE(with([](Schema&, Type& t) { t.members[0].name = "time"; }));
+  EXPECT_TRUE(with([](Schema&, Type& t) { t.members[3].offset = 15; }));
+  EXPECT_TRUE(with([](Schema&, Type& t) { t.members[3].bit_size = 16; }));
+  EXPECT_TRUE(with([](Schema&, Type& t) { t.members.pop_back(); }));
+  EXPECT_TRUE(with([](Schema&, Type& t) { t.size = kHeaderSize - 1; }));
+  EXPECT_TRUE(with([](Schema&, Type& t) { t.size = kMaxEventSize + 1; }));
+  EXPECT_TRUE(with([](Schema&, Type& t) { t.kind = Kind::kUnion; }));
+  EXPECT_TRUE(with([](Schema& s, Type&) { s.events[0].type = 0; }));
+  EXPECT_TRUE(with([](Schema& s, Type& t) {
+    s.types[t.members[1].type].kind = Kind::kFloat;
+  }));
+  EXPECT_TRUE(with([](Schema& s, Type& t) {
+    s.types[t.members[7].type].element = t.members[0].type;
+  }));
+}
+
+TEST(CheckEvents, RefusesMembersOutsideTheirRecord) {
+  const auto at = [](uint32_t offset) {
+    return fault(8, [&](script::SchemaMaker& m) {
+      return std::vector<Member>{{"x", m.number(8), offset}};
+    });
+  };
+  EXPECT_EQ(at(kOwn), "");
+  EXPECT_EQ(at(kOwn + 1),
+            "the event sample has a member that lies where it cannot: x");
+  EXPECT_NE(at(UINT32_MAX), "");
+  EXPECT_NE(at(UINT32_MAX - 7), "");
+  EXPECT_NE(at(kOwn - 1), "") << "in the header";
+}
+
+TEST(CheckEvents, RefusesMembersThatOverlapInside) {
+  // LuaJIT's type, which has them one behind the other, would reach further
+  // than the record.
+  const auto nested = [](Kind kind, uint32_t second) {
+    return fault(8, [&](script::SchemaMaker& m) {
+      const uint32_t number = m.number(4);
+      return std::vector<Member>{
+          {"in", m.record(kind, 8, {{"a", number, 0}, {"b", number, second}}),
+           kOwn}};
+    });
+  };
+  EXPECT_EQ(nested(Kind::kStruct, 4), "");
+  EXPECT_NE(nested(Kind::kStruct, 0), "");
+  EXPECT_NE(nested(Kind::kStruct, 5), "");
+  EXPECT_EQ(nested(Kind::kUnion, 0), "");
+  EXPECT_NE(nested(Kind::kUnion, 4), "");
+}
+
+TEST(CheckEvents, RefusesBitsThatAreNotThere) {
+  const auto bits = [](uint8_t from, uint8_t count, uint32_t size = 4,
+                       Kind kind = Kind::kInt) {
+    return fault(4, [&](script::SchemaMaker& m) {
+      return std::vector<Member>{{"x", m.plain(kind, size), kOwn, from, count}};
+    });
+  };
+  EXPECT_EQ(bits(0, 32), "");
+  EXPECT_EQ(bits(31, 1), "");
+  EXPECT_NE(bits(1, 32), "") << "beyond the record";
+  EXPECT_NE(bits(0, 33), "") << "more than the type has";
+  EXPECT_NE(bits(32, 1), "") << "beyond the record";
+  EXPECT_NE(bits(255, 255, 8), "");
+  EXPECT_NE(bits(0, 8, 4, Kind::kFloat), "");
+  EXPECT_EQ(bits(3, 1, 1, Kind::kBool), "");
+}
+
+TEST(CheckEvents, RefusesSizesThatNoNumberHas) {
+  const auto plain = [](Kind kind, uint32_t size) {
+    return fault(64, [&](script::SchemaMaker& m) {
+      return std::vector<Member>{{"x", m.plain(kind, size), kOwn}};
+    });
+  };
+  for (const uint32_t size : {0U, 3U, 9U, 16U, UINT32_MAX}) {
+    for (const Kind kind : {Kind::kInt, Kind::kEnum, Kind::kFloat, Kind::kBool,
+                            Kind::kChar, Kind::kPointer}) {
+      EXPECT_NE(plain(kind, size), "") << size;
+    }
+  }
+  EXPECT_EQ(plain(Kind::kPointer, 8), "");
+  EXPECT_EQ(plain(Kind::kEnum, 2), "");
+}
+
+TEST(CheckEvents, RefusesArraysThatDoNotFitTheirElements) {
+  const auto array = [](Type type) {
+    return fault(64, [&](script::SchemaMaker& m) {
+      type.kind = Kind::kArray;
+      type.element = m.number(8);
+      return std::vector<Member>{{"x", m.add(type), kOwn}};
+    });
+  };
+  EXPECT_EQ(array({.size = 64, .count = 8}), "");
+  EXPECT_NE(array({.size = 64, .count = 9}), "");
+  EXPECT_NE(array({.size = 8, .count = 0x20000001}), "") << "8 in 32 bits";
+}
+
+TEST(CheckEvents, TakesAFlexibleArrayOnlyAsTheLastMember) {
+  const auto order = [](Kind kind, bool last) {
+    return fault(4, [&](script::SchemaMaker& m) {
+      const uint32_t data = m.chars(0);
+      const uint32_t number = m.number(4);
+      const Member flexible{"data", data, kind == Kind::kUnion ? 0U : 4U};
+      std::vector<Member> members = {{"x", number, 0}};
+      members.insert(last ? members.end() : members.begin(), flexible);
+      return std::vector<Member>{{"in", m.record(kind, 4, members), kOwn}};
+    });
+  };
+  EXPECT_EQ(order(Kind::kStruct, true), "");
+  EXPECT_NE(order(Kind::kStruct, false), "");
+  EXPECT_NE(order(Kind::kUnion, true), "");
+  EXPECT_NE(
+      fault(0,
+            [](script::SchemaMaker& m) {
+              return std::vector<Member>{{"x", m.array(m.chars(0), 5), kOwn}};
+            }),
+      "");
+}
+
+TEST(CheckEvents, RefusesNamesThatAreNotCs) {
+  // They become the text of declarations, and of JSON.
+  const auto named = [](const std::string& name) {
+    return fault(4, [&](script::SchemaMaker& m) {
+      return std::vector<Member>{{name, m.number(4), kOwn}};
+    });
+  };
+  EXPECT_EQ(named("_x1"), "");
+  for (const char* name :
+       {"", "1x", "a b", "a\"", "x; int y", "x\n", "\xc3\xa4"}) {
+    EXPECT_NE(named(name), "") << name;
+  }
+  EXPECT_NE(named(std::string(256, 'x')), "");
+  EXPECT_NE(named(std::string("x\0y", 3)), "");
+  script::SchemaMaker maker;
+  maker.event("two words", kHeaderSize, {});
+  EXPECT_FALSE(check_events(maker.schema()));
+}
+
+TEST(CheckEvents, RefusesAnEventOfEndlesslyManyMembers) {
+  // Each of 60 records holds the one before twice, and none takes more room.
+  for (const Kind kind : {Kind::kUnion, Kind::kStruct}) {
+    EXPECT_EQ(fault(4,
+                    [&](script::SchemaMaker& m) {
+                      uint32_t type = kind == Kind::kUnion
+                                          ? m.number(4)
+                                          : m.record(Kind::kStruct, 0, {});
+                      for (int i = 0; i < 60; ++i) {
+                        type = m.record(kind, kind == Kind::kUnion ? 4 : 0,
+                                        {{"a", type, 0}, {"b", type, 0}});
+                      }
+                      return std::vector<Member>{{"x", type, kOwn}};
+                    }),
+              "the event sample has too many members");
+  }
+  EXPECT_NE(
+      fault(
+          0,
+          [](script::SchemaMaker& m) {
+            const uint32_t none = m.record(Kind::kStruct, 0, {});
+            return std::vector<Member>{{"x", m.array(none, UINT32_MAX), kOwn}};
+          }),
+      "");
+}
+
+TEST(CheckEvents, LooksOnlyAtWhatEventsAreMadeOf) {
+  script::SchemaMaker maker;
+  maker.event("sample", kHeaderSize, {});
+  maker.number(16);  // of a map, perhaps
+  EXPECT_TRUE(check_events(maker.schema()));
+  EXPECT_TRUE(check_events({}));
 }
 
 }  // namespace
