@@ -26,6 +26,8 @@ PARAM(cgroups, 1)
 /* The path goes on above what is here. */
 #define DEEPER_EXE 0x100
 #define DEEPER_CGROUP 0x200
+/* There is none: not even that of the root. */
+#define NO_CGROUP 0x800
 
 EVENT(process) {
   EVENT_HEADER
@@ -270,6 +272,8 @@ RAW_TRACEPOINT_PROBE(sched_process_fork) {
     /* Not always the parent's: clone3 can put it elsewhere. */
     struct css_set *set = read_pointer(&child->cgroups);
     tell_cgroup(t, read_pointer(&set->dfl_cgrp));
+  } else {
+    t->record.tells |= TELLS_CGROUP | NO_CGROUP;
   }
   end_telling(ctx, t);
   return 0;

@@ -24,7 +24,9 @@
 #include "base/log.h"
 #include "base/words.h"
 #include "bpf/stats.h"
+#include "events/processes.h"
 #include "kernel/features.h"
+#include "kernel/procfs.h"
 
 namespace tracer {
 namespace {
@@ -39,6 +41,7 @@ constexpr int kSweeps = 3;
 constexpr int kCommandEndsMs = 1000;
 constexpr int64_t kMaxBytes = int64_t{1} << 20;
 constexpr std::chrono::seconds kLossInterval{1};
+constexpr const char* kProcessProbe = "processes";
 
 milliseconds since(steady_clock::time_point start) {
   return std::chrono::duration_cast<milliseconds>(steady_clock::now() - start);
@@ -176,6 +179,16 @@ Result<bool> Session::load_script() {
                       "local write = tracer.probe(\"write\")",
               .status = kScriptError});
   }
+  if (declared_.processes) {
+    // The last one, so that the script's events keep their numbers.
+    declared_.probes.push_back(
+        {.name = kProcessProbe,
+         .place = options_.script,
+         .file = paths_.probes + "/" + kProcessProbe + ".bpf.c",
+         .text = {},
+         .parameters = {
+             {"cgroups", {kernel::has_unified_cgroups(kernel::kProc) ? 1 : 0}}}});
+  }
   return true;
 }
 
@@ -241,7 +254,11 @@ Result<artifact::Request> Session::make_request(
                                            " is not between 0 and 1048576",
                                 .status = kScriptError});
   }
-  request.parameters["tracer_select"] = {static_cast<int64_t>(targets_.mode())};
+  // The process table is of all processes: one compiled form for all runs.
+  const bool selects =
+      !declared_.processes || &probe != &declared_.probes.back();
+  request.parameters["tracer_select"] = {
+      selects ? static_cast<int64_t>(targets_.mode()) : 0};
   request.parameters["tracer_follow"] = {follows ? 1 : 0};
   request.parameters["tracer_transport"] = {
       static_cast<int64_t>(options_.transport)};
@@ -356,10 +373,15 @@ Result<void> Session::attach() {
   std::vector<const events::Schema*> schemas;
   bpf::Reader::Options reader;
   for (const artifact::Artifact& artifact : artifacts_) {
-    schemas.push_back(&artifact.schema);
+    if (!declared_.processes || &artifact != &artifacts_.back()) {
+      schemas.push_back(&artifact.schema);
+    }
     for (const events::EventType& event : artifact.schema.events) {
       reader.payload_offsets.push_back(artifact.schema.types[event.type].size);
     }
+  }
+  if (declared_.processes) {
+    reader.first_process_type = process_type();
   }
   reader.transport = options_.transport;
   reader.latency = options_.latency;
@@ -368,7 +390,8 @@ Result<void> Session::attach() {
     reader.on_nobody_left = [this] { end(End::kTargetsGone); };
   }
   reader_ = TRY(bpf::Reader::open(maps_, *control_, queue_, std::move(reader)));
-  TRY(engine_->bind(schemas, options_.show, script::Clock::now()));
+  TRY(engine_->bind(schemas, options_.show, script::Clock::now(),
+                    declared_.processes));
 
   // Before the first event: to find all processes of a large tree takes longer
   // than the rings hold a flood. Until they are found, we are the one that is
@@ -376,19 +399,23 @@ Result<void> Session::attach() {
   TRY(take_signals());
   control_->add_alive(1);
   reader_->start();
+  if (declared_.processes) {
+    TRY(attach_processes());
+  }
 
   // The hooks of the tree first: nobody may be born unnoticed.
   control_->set_entering(true);
   std::vector<std::string> missing;
+  const size_t probes = modules_.size() - (declared_.processes ? 1 : 0);
   for (const artifact::AttachKind kind : {artifact::AttachKind::kRawTracepoint,
                                           artifact::AttachKind::kTracepoint}) {
-    for (bpf::Module& module : modules_) {
-      TRY(module.attach(kind, tracefs_, missing));
+    for (size_t i = 0; i < probes; ++i) {
+      TRY(modules_[i].attach(kind, tracefs_, missing));
     }
   }
   size_t attached = 0;
-  for (const bpf::Module& module : modules_) {
-    attached += module.attached();
+  for (size_t i = 0; i < probes; ++i) {
+    attached += modules_[i].attached();
   }
   // The two hooks of the tree alone show nothing.
   const size_t own = targets_.follow() ? 2 : 0;
@@ -421,6 +448,67 @@ Result<void> Session::attach() {
   log::debug("attached " + std::to_string(attached) + " programs in " +
              std::to_string(since(start).count()) + " ms");
   return {};
+}
+
+/// The number of the process table's records: behind all events.
+uint16_t Session::process_type() const {
+  size_t events = 0;
+  for (size_t i = 0; i + 1 < artifacts_.size(); ++i) {
+    events += artifacts_[i].schema.events.size();
+  }
+  return static_cast<uint16_t>(events);
+}
+
+/// Hooks first, then the look at /proc: each process is found by one of them.
+/// Both before any event of a probe, so that the stream says who a process is
+/// before it shows what the process does.
+Result<void> Session::attach_processes() {
+  const auto start = steady_clock::now();
+  std::vector<std::string> missing;
+  for (const artifact::AttachKind kind : {artifact::AttachKind::kRawTracepoint,
+                                          artifact::AttachKind::kTracepoint}) {
+    TRY(modules_.back().attach(kind, tracefs_, missing));
+  }
+  for (const std::string& name : missing) {
+    log::warn("this kernel has no tracepoint " + name +
+              ": a change of user goes unnoticed");
+  }
+  seed_processes();
+  log::debug("filled the process table in " +
+             std::to_string(since(start).count()) + " ms");
+  return {};
+}
+
+/// Puts the processes that exist at the head of the stream, as if each had
+/// told of itself.
+void Session::seed_processes() {
+  std::vector<std::unique_ptr<events::Batch>> batches;
+  const uint16_t type = process_type();
+  for (const pid_t pid : kernel::list_processes(kernel::kProc)) {
+    // Before the look: what is told later is younger than what is seen here.
+    const auto ts =
+        static_cast<uint64_t>(steady_clock::now().time_since_epoch().count());
+    std::optional<kernel::Identity> who =
+        kernel::read_identity(kernel::kProc, pid);
+    if (!who) {
+      continue;
+    }
+    const std::string record = events::Processes::seed(
+        {.ts = ts,
+         .pid = static_cast<uint32_t>(pid),
+         .uid = who->uid,
+         .exe = std::move(who->exe),
+         .cgroup = std::move(who->cgroup)},
+        type);
+    std::byte* room =
+        batches.empty() ? nullptr : batches.back()->add(record.size());
+    if (room == nullptr) {
+      batches.push_back(std::make_unique<events::Batch>());
+      room = batches.back()->add(record.size());
+    }
+    memcpy(room, record.data(), record.size());
+  }
+  queue_.push_first(std::move(batches));
 }
 
 Result<void> Session::start() {
@@ -654,6 +742,13 @@ void Session::report() {
   if (const uint64_t unfollowed = stats->sum("unfollowed"); unfollowed > 0) {
     log::warn(counted(unfollowed, "child", "children") +
               " not followed: too many processes");
+  }
+  if (const uint64_t lost =
+          stats->sum("lost_process") + reader_->lost_processes();
+      lost > 0) {
+    log::warn(counted(lost, "record", "records") +
+              " of the process table lost: user, exe and cgroup may be wrong "
+              "after that; a larger --buffer holds more");
   }
   std::string unseen;
   constexpr std::string_view kUnseen = "unseen_";

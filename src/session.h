@@ -68,6 +68,9 @@ class Session {
   Result<void> load_programs();
   Result<void> take_signals();
   Result<void> attach();
+  Result<void> attach_processes();
+  void seed_processes();
+  [[nodiscard]] uint16_t process_type() const;
   Result<void> start();
   Result<void> wait_for_end();
   Result<int> stop();

@@ -15,6 +15,7 @@
 
 local core = require "tracer.core"
 local event = require "tracer.event"
+local names = require "tracer.names"
 local options = require "tracer.options"
 
 local M = {}
@@ -276,8 +277,11 @@ local function environment()
   })
 end
 
+-- Fields of events for which there must be a table of processes.
+local PROCESS_FIELDS = { user = true, exe = true, cgroup = true }
+
 --- Reads the script. `r` has: path, script (as the user named it), text,
---- arguments, base, probes (folder), cwd.
+--- arguments, base, probes and library (folders), cwd.
 function M.load(r)
   request = r
   out = event.output()
@@ -286,15 +290,22 @@ function M.load(r)
     error(message, 0)
   end
   setfenv(chunk, environment())
+  local processes = names.occur(chunk, PROCESS_FIELDS)
+  local stop = names.watch(r.library, function(module)
+    processes = processes or names.occur(module, PROCESS_FIELDS)
+  end)
   chunk()
+  stop()
   if not parsed then
     M.options({}, 1)
   end
-  return { probes = sources, base = parsed.base, positionals = parsed.positionals }
+  return { probes = sources, base = parsed.base,
+    positionals = parsed.positionals, processes = processes }
 end
 
 --- Makes the loop over events. `run` has: json (boolean), prefix (boolean: a
---- time before each text), limit (0: none), and probes, in the order in which
+--- time before each text), limit (0: none), processes (boolean: records of the
+--- process table are among the events), and probes, in the order in which
 --- they were declared, each with its schema's types and events.
 function M.bind(run)
   for i, bound in ipairs(run.probes) do

@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/user.h"
 
 // What LuaJIT's FFI calls. `engine` is what tracer.core told Lua.
 extern "C" {
@@ -30,6 +31,19 @@ size_t tracer_event_json(void* engine, const void* event, char* out) {
 size_t tracer_event_time(void* engine, const void* event, char* out) {
   return static_cast<tracer::script::Engine*>(engine)->event_time(
       static_cast<const tracer::events::Header*>(event), out);
+}
+void tracer_process_event(void* engine, const void* event) {
+  static_cast<tracer::script::Engine*>(engine)->process_record(
+      static_cast<const tracer::events::Header*>(event));
+}
+double tracer_process_text(void* engine, uint32_t pid, uint32_t field) {
+  return static_cast<tracer::script::Engine*>(engine)->process_text(pid, field);
+}
+const char* tracer_last_text(void* engine) {
+  return static_cast<tracer::script::Engine*>(engine)->last_text().data();
+}
+size_t tracer_last_size(void* engine) {
+  return static_cast<tracer::script::Engine*>(engine)->last_text().size();
 }
 size_t tracer_event_prefix(void* engine, const void* event, char* out) {
   return static_cast<tracer::script::Engine*>(engine)->event_prefix(
@@ -240,6 +254,7 @@ Result<Declared> Engine::load(const std::string& path, const std::string& name,
   set_text(lua_, "script", name);
   set_text(lua_, "text", *text);
   set_text(lua_, "probes", paths_.probes);
+  set_text(lua_, "library", paths_.lua);
   set_text(lua_, "cwd", std::filesystem::current_path(ignored).string());
   lua_newtable(lua_);
   for (size_t i = 0; i < arguments.size(); ++i) {
@@ -325,6 +340,9 @@ Declared Engine::read_declared() {
     declared.base_options.push_back(
         {.name = field_text(lua_, "name"), .value = field_text(lua_, "value")});
   });
+  lua_getfield(lua_, -1, "processes");
+  declared.processes = lua_toboolean(lua_, -1) != 0;
+  lua_pop(lua_, 1);
   each(lua_, "positionals", [&] {
     lua_pushvalue(lua_, -1);
     declared.positionals.push_back(pop_text(lua_));
@@ -370,7 +388,8 @@ void Engine::push_schema(const events::Schema& schema) {
 }
 
 Result<void> Engine::bind(const std::vector<const events::Schema*>& schemas,
-                          const RunOptions& options, Clock clock) {
+                          const RunOptions& options, Clock clock,
+                          bool processes) {
   clock_ = clock;
   time_ = options.time;
   push_runtime("bind");
@@ -378,6 +397,7 @@ Result<void> Engine::bind(const std::vector<const events::Schema*>& schemas,
   set_flag(lua_, "json", options.json);
   set_flag(lua_, "prefix", options.time != TimeStyle::kNone);
   set_number(lua_, "limit", static_cast<double>(options.limit));
+  set_flag(lua_, "processes", processes);
   lua_newtable(lua_);
   for (size_t i = 0; i < schemas.size(); ++i) {
     for (const events::EventType& event : schemas[i]->events) {
@@ -398,16 +418,17 @@ Result<void> Engine::run(const events::Batch& batch) {
     return {};
   }
   const size_t count = batch.count();
+  records_ = 0;
   CHECK(count <= slots_.size());
   std::copy_n(batch.events().data(), count, slots_.data());
   push_runtime("batch");
   lua_pushnumber(lua_, static_cast<double>(count));
   Result<void> done = call(1, 0);
   if (done && !limited_) {
-    delivered_ += count;
+    delivered_ += count - records_;
     return done;
   }
-  delivered_ += counts_[kCursor] + 1;
+  delivered_ += counts_[kCursor] + 1 - records_;
   if (!done) {
     const events::Header& event = *slots_[counts_[kCursor]];
     Error& error = done.error();
@@ -466,6 +487,34 @@ size_t Engine::event_time(const events::Header* event, char* out) {
 
 size_t Engine::event_prefix(const events::Header* event, char* out) {
   return clock_->prefix(time_, event->ts, out);
+}
+
+void Engine::process_record(const events::Header* event) {
+  ++records_;
+  processes_.apply(event);
+}
+
+/// Finds one of the three texts about a process: 0, its user; 1, its
+/// executable; 2, its cgroup. Returns a number that stands for the text and
+/// for no other of the same field; last_text() has it until the next call.
+double Engine::process_text(uint32_t pid, uint32_t field) {
+  const events::Processes::Process process = processes_.find(pid);
+  if (field == 0 && process.uid != nullptr) {
+    auto found = user_names_.find(*process.uid);
+    if (found == user_names_.end()) {
+      found = user_names_.emplace(*process.uid, user_name(*process.uid)).first;
+    }
+    last_text_ = found->second;
+    return 1.0 + *process.uid;
+  }
+  const events::Interned::Text* text =
+      field == 1 ? process.exe : field == 2 ? process.cgroup : nullptr;
+  if (text == nullptr) {
+    last_text_ = "?";
+    return 0;
+  }
+  last_text_ = text->text;
+  return static_cast<double>(text->id);
 }
 
 }  // namespace tracer::script

@@ -17,12 +17,14 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "artifact/worker.h"
 #include "base/paths.h"
 #include "base/result.h"
 #include "events/batch.h"
+#include "events/processes.h"
 #include "events/schema.h"
 #include "script/clock.h"
 #include "script/json.h"
@@ -61,6 +63,7 @@ struct Declared {
   std::vector<OptionValue> base_options;  // tracer's, given behind the script
   std::vector<std::string> positionals;   // process ids
   std::optional<std::string> help;        // --help was given: its text
+  bool processes = false;                 // e.user, e.exe or e.cgroup
 };
 
 /// Events lost for one cause: since the last time, and in all.
@@ -98,8 +101,11 @@ class Engine {
 
   /// Makes the loop. `schemas` are those of the declared probes, in their
   /// order, and must outlive the engine; their events are numbered through.
+  /// With `processes` the records of the process table come in the same
+  /// batches, numbered behind those of the last schema.
   Result<void> bind(const std::vector<const events::Schema*>& schemas,
-                    const RunOptions& options, Clock clock);
+                    const RunOptions& options, Clock clock,
+                    bool processes = false);
 
   /// Hands the events of a batch to the script.
   Result<void> run(const events::Batch& batch);
@@ -125,6 +131,9 @@ class Engine {
   size_t event_json(const events::Header* event, char* out);
   size_t event_prefix(const events::Header* event, char* out);
   size_t event_time(const events::Header* event, char* out);
+  void process_record(const events::Header* event);
+  double process_text(uint32_t pid, uint32_t field);
+  [[nodiscard]] std::string_view last_text() const { return last_text_; }
 
  private:
   // Indices of counts_, the same as in lua/tracer/event.lua.
@@ -148,7 +157,10 @@ class Engine {
   std::optional<Clock> clock_;
   TimeStyle time_ = TimeStyle::kNone;
   bool limited_ = false;
-  const events::Batch* current_ = nullptr;
+  events::Processes processes_;
+  size_t records_ = 0;  // of the process table, in this batch
+  std::unordered_map<uint32_t, std::string> user_names_;
+  std::string_view last_text_;  // what process_text() has found
   uint64_t delivered_ = 0;
   std::vector<JsonPlan> json_;  // by event type
   std::vector<std::string> event_names_;
