@@ -187,7 +187,8 @@ Result<bool> Session::load_script() {
          .file = paths_.probes + "/" + kProcessProbe + ".bpf.c",
          .text = {},
          .parameters = {
-             {"cgroups", {kernel::has_unified_cgroups(kernel::kProc) ? 1 : 0}}}});
+             {"cgroups",
+              {kernel::has_unified_cgroups(kernel::kProc) ? 1 : 0}}}});
   }
   return true;
 }
@@ -493,13 +494,13 @@ void Session::seed_processes() {
     if (!who) {
       continue;
     }
-    const std::string record = events::Processes::seed(
-        {.ts = ts,
-         .pid = static_cast<uint32_t>(pid),
-         .uid = who->uid,
-         .exe = std::move(who->exe),
-         .cgroup = std::move(who->cgroup)},
-        type);
+    const std::string record =
+        events::Processes::seed({.ts = ts,
+                                 .pid = static_cast<uint32_t>(pid),
+                                 .uid = who->uid,
+                                 .exe = std::move(who->exe),
+                                 .cgroup = std::move(who->cgroup)},
+                                type);
     std::byte* room =
         batches.empty() ? nullptr : batches.back()->add(record.size());
     if (room == nullptr) {

@@ -17,8 +17,8 @@ void join(std::string_view names, bool deeper, std::string& path) {
   size_t end = names.size();
   while (end > 0) {
     --end;  // the NUL
-    const size_t nul = end == 0 ? std::string_view::npos
-                                : names.rfind('\0', end - 1);
+    const size_t nul =
+        end == 0 ? std::string_view::npos : names.rfind('\0', end - 1);
     const size_t start = nul == std::string_view::npos ? 0 : nul + 1;
     path += '/';
     path += names.substr(start, end - start);

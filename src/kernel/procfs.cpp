@@ -139,8 +139,8 @@ constexpr std::string_view kDeleted = " (deleted)";
 /// Where a symbolic link of a process leads, or "".
 std::string link_of(const std::string& proc, pid_t pid, const char* name) {
   std::array<char, PATH_MAX> text{};
-  const ssize_t length = readlink(of_process(proc, pid, name).c_str(),
-                                  text.data(), text.size());
+  const ssize_t length =
+      readlink(of_process(proc, pid, name).c_str(), text.data(), text.size());
   return {text.data(), static_cast<size_t>(std::max<ssize_t>(length, 0))};
 }
 

@@ -507,8 +507,9 @@ double Engine::process_text(uint32_t pid, uint32_t field) {
     last_text_ = found->second;
     return 1.0 + *process.uid;
   }
-  const events::Interned::Text* text =
-      field == 1 ? process.exe : field == 2 ? process.cgroup : nullptr;
+  const events::Interned::Text* text = field == 1   ? process.exe
+                                       : field == 2 ? process.cgroup
+                                                    : nullptr;
   if (text == nullptr) {
     last_text_ = "?";
     return 0;

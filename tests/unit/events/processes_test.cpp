@@ -5,6 +5,7 @@
 
 #include <cstring>
 #include <string>
+#include <vector>
 
 namespace tracer::events {
 namespace {
@@ -22,8 +23,8 @@ struct Record {
 
   [[nodiscard]] std::string bytes() const {
     Header header{.ts = ts};
-    header.len = static_cast<uint32_t>(kProcessNames + exe.size() +
-                                       cgroup.size());
+    header.len =
+        static_cast<uint32_t>(kProcessNames + exe.size() + cgroup.size());
     const ProcessFacts facts{
         .process = pid,
         .uid = uid,
@@ -38,13 +39,13 @@ struct Record {
 
 class ProcessesTest : public testing::Test {
  protected:
-  void apply(const std::string& bytes) {
+  void apply_bytes(const std::string& bytes) {
     // Aligned as in a batch.
     std::vector<uint64_t> room(bytes.size() / 8 + 1);
     memcpy(room.data(), bytes.data(), bytes.size());
     table_.apply(reinterpret_cast<const Header*>(room.data()));
   }
-  void apply(const Record& record) { apply(record.bytes()); }
+  void apply(const Record& record) { apply_bytes(record.bytes()); }
   void apply_end(uint32_t pid, uint64_t ts) {
     apply({.ts = ts, .pid = pid, .tells = kTellsEnd, .exe = "", .cgroup = ""});
   }
@@ -104,7 +105,7 @@ TEST_F(ProcessesTest, ARecordChangesWhatItTellsOfAlone) {
 }
 
 TEST_F(ProcessesTest, IgnoresWhatIsOlderThanTheSeed) {
-  apply(Processes::seed(
+  apply_bytes(Processes::seed(
       {.ts = 200, .pid = 7, .uid = 5, .exe = "/new", .cgroup = "/"}, 0));
   apply(Record{.ts = 199});
   apply_end(7, 199);
@@ -123,7 +124,9 @@ TEST_F(ProcessesTest, IsStillKnownAfterItsEndUntilItsNumberComesAgain) {
   // Moved to another cgroup when it had ended: it is not born by that.
   apply({.ts = 250, .tells = kTellsCgroup, .exe = "", .cgroup = ""});
   EXPECT_EQ(exe(), "/usr/bin/cat");
-  apply({.ts = 300, .tells = kTellsUser | kTellsExe, .exe = "sh\0"s,
+  apply({.ts = 300,
+         .tells = kTellsUser | kTellsExe,
+         .exe = "sh\0"s,
          .cgroup = ""});
   EXPECT_EQ(exe(), "/sh");
   EXPECT_EQ(cgroup(), "?") << "of the process before";
@@ -163,7 +166,10 @@ TEST_F(ProcessesTest, KeepsOneCopyOfATextAndFreesItWithItsLastUser) {
   EXPECT_EQ(table_.find(1).exe, table_.find(1000).exe);
   const uint64_t id = table_.find(1).exe->id;
   for (uint32_t pid = 1; pid <= 1000; ++pid) {
-    apply({.ts = 200, .pid = pid, .tells = kTellsExe, .exe = "ls\0"s,
+    apply({.ts = 200,
+           .pid = pid,
+           .tells = kTellsExe,
+           .exe = "ls\0"s,
            .cgroup = ""});
   }
   EXPECT_EQ(table_.texts(), 2U);
@@ -176,12 +182,12 @@ TEST_F(ProcessesTest, IgnoresDamagedRecords) {
   for (const size_t at : {kHeaderSize + 12, kHeaderSize + 16}) {
     std::string bad = good;
     memset(bad.data() + at, 0xff, 4);
-    apply(bad);
+    apply_bytes(bad);
   }
   std::string small = good;
   const uint32_t length = kProcessNames - 1;
   memcpy(small.data() + offsetof(Header, len), &length, sizeof length);
-  apply(small);
+  apply_bytes(small);
   EXPECT_EQ(table_.size(), 0U);
   apply({.exe = "no NUL at its end", .cgroup = "\0\0"s});
   EXPECT_EQ(table_.size(), 1U);
