@@ -5,8 +5,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -15,6 +17,7 @@
 #include "base/paths.h"
 #include "base/result.h"
 #include "base/words.h"
+#include "cli/info.h"
 #include "cli/options.h"
 #include "replay.h"
 #include "session.h"
@@ -34,6 +37,8 @@ void set_log_level(const RunCommand& command) {
 template <Verb verb>
 Result<int> run(const std::vector<std::string>& words) {
   RunCommand command = TRY(cli::parse(verb, words));
+  command.words = words;
+  command.words.insert(command.words.begin(), cli::name_of(verb));
   set_log_level(command);
   if (command.help && command.script.empty()) {
     TRY(write_all(1, cli::usage(verb)));
@@ -49,6 +54,24 @@ Result<int> run(const std::vector<std::string>& words) {
     Session session(TRY(find_paths()), std::move(command));
     return session.run();
   }
+}
+
+Result<int> info(const std::vector<std::string>& words) {
+  if (words.size() != 1 || (words[0].size() > 1 && words[0][0] == '-')) {
+    return fail_usage("tracer info takes the name of one recording",
+                      "write it as: tracer info FILE");
+  }
+  Fd fd(words[0] == "-" ? fcntl(0, F_DUPFD_CLOEXEC, 3)
+                        : open(words[0].c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) {
+    return fail_usage("no recording " + words[0] + ": " + strerror(errno));
+  }
+  Result<recording::Info> found = recording::summarize(std::move(fd));
+  if (!found) {
+    return tl::unexpected(std::move(found).error().context(words[0]));
+  }
+  TRY(write_all(1, cli::describe(*found)));
+  return 0;
 }
 
 Result<int> help(const std::vector<std::string>&) {

@@ -27,6 +27,8 @@ struct Moment {
 
 struct RunCommand {
   Verb verb = Verb::kRun;
+  std::vector<std::string> words;  // all of them, as they were given
+
   std::string script;
   std::vector<std::string> script_words;  // behind the script, up to "--"
   std::vector<std::string> pids;

@@ -25,7 +25,10 @@
 #include "base/log.h"
 #include "base/words.h"
 #include "bpf/stats.h"
+#include "events/processes.h"
 #include "kernel/features.h"
+#include "kernel/procfs.h"
+#include "run_facts.h"
 #include "script_loading.h"
 
 namespace tracer {
@@ -41,6 +44,7 @@ constexpr int kSweeps = 3;
 constexpr int kCommandEndsMs = 1000;
 constexpr int64_t kMaxBytes = int64_t{1} << 20;
 constexpr std::chrono::seconds kLossInterval{1};
+constexpr const char* kProcessProbe = "processes";
 
 milliseconds since(steady_clock::time_point start) {
   return std::chrono::duration_cast<milliseconds>(steady_clock::now() - start);
@@ -101,6 +105,31 @@ size_t largest_event(const std::vector<artifact::Request>& requests) {
   return kFixed + largest + (largest / kPiece + 1) * kPieceHead;
 }
 
+const char* reason_of(Session::End end) {
+  switch (end) {
+    case Session::End::kTargetsGone:
+      return "no process of the trace was left";
+    case Session::End::kSignal:
+      return "a signal";
+    case Session::End::kHangup:
+      return "the terminal went away";
+    case Session::End::kDuration:
+      return "its time was over";
+    case Session::End::kLimit:
+      return "enough events were shown";
+    case Session::End::kPipeClosed:
+      return "nobody read the results any more";
+    case Session::End::kOutputFailed:
+    case Session::End::kRecordingFailed:
+      return "results could not be written";
+    case Session::End::kScriptError:
+      return "an error in the script";
+    case Session::End::kNone:
+      break;
+  }
+  return "";
+}
+
 /// Signals that are let pass before one makes us leave at once.
 volatile sig_atomic_t patience = 0;
 
@@ -132,8 +161,9 @@ Result<int> Session::run() {
   }
   TRY(compile());
   TRY(load_programs());
-  // Late, for this empties a file.
-  TRY(open_sink());
+  TRY(open_loop());
+  // Late, for this empties files.
+  TRY(open_outputs());
   TRY(attach());
   TRY(start());
   TRY(wait_for_end());
@@ -156,34 +186,59 @@ Result<bool> Session::load_script() {
   if (!options_.user.empty()) {
     user_ = TRY(find_user(options_.user));
   }
+  declared_.processes |= records();
+  if (declared_.processes) {
+    // The last one, so that the script's events keep their numbers.
+    declared_.probes.push_back(
+        {.name = kProcessProbe,
+         .place = options_.script,
+         .file = paths_.probes + "/" + kProcessProbe + ".bpf.c",
+         .text = {},
+         .parameters = {
+             {"cgroups",
+              {kernel::has_unified_cgroups(kernel::kProc) ? 1 : 0}}}});
+  }
   return true;
 }
 
-Result<void> Session::open_sink() {
-  Fd fd;
-  if (options_.output.empty()) {
-    fd = Fd(fcntl(1, F_DUPFD_CLOEXEC, 3));
-    if (!fd) {
-      return fail_errno("standard output", errno);
-    }
-  } else {
-    fd = TRY(sinks::open_output(options_.output, user_));
-    results_on_stdout_ = false;
-  }
+Result<void> Session::open_loop() {
   loop_ = TRY(Loop::create());
   notice_ = TRY(Notifier::create());
-  TRY(loop_->add(notice_->fd(), EPOLLIN,
-                 [this](uint32_t) { notice_->clear(); }));
-  if (results_on_stdout_) {
-    // The other end of a pipe may go while there is nothing to write. Files
-    // cannot be waited for, and need not be.
-    static_cast<void>(loop_->add(fd.get(), 0, [this](uint32_t events) {
-      if ((events & (EPOLLERR | EPOLLHUP)) != 0) {
-        end(End::kPipeClosed);
-      }
-    }));
+  return loop_->add(notice_->fd(), EPOLLIN,
+                    [this](uint32_t) { notice_->clear(); });
+}
+
+/// Opens a file for results or for a recording; without a name it is standard
+/// output.
+Result<Fd> Session::open_output(const std::string& path) {
+  if (!path.empty()) {
+    return sinks::open_output(path, user_);
   }
-  output_ = std::move(fd);
+  Fd fd(fcntl(1, F_DUPFD_CLOEXEC, 3));
+  if (!fd) {
+    return fail_errno("standard output", errno);
+  }
+  // The other end of a pipe may go while there is nothing to write. Files
+  // cannot be waited for, and need not be.
+  static_cast<void>(loop_->add(fd.get(), 0, [this](uint32_t events) {
+    if ((events & (EPOLLERR | EPOLLHUP)) != 0) {
+      end(End::kPipeClosed);
+    }
+  }));
+  return fd;
+}
+
+Result<void> Session::open_outputs() {
+  if (shows()) {
+    results_on_stdout_ = options_.output.empty();
+    output_ = TRY(open_output(options_.output));
+    if (!options_.record.empty()) {
+      recording_ = TRY(sinks::open_output(options_.record, user_));
+    }
+    return {};
+  }
+  results_on_stdout_ = options_.output == "-";
+  recording_ = TRY(open_output(results_on_stdout_ ? "" : options_.output));
   return {};
 }
 
@@ -221,7 +276,11 @@ Result<artifact::Request> Session::make_request(
                                            " is not between 0 and 1048576",
                                 .status = kScriptError});
   }
-  request.parameters["tracer_select"] = {static_cast<int64_t>(targets_.mode())};
+  // The process table is of all processes: one compiled form for all runs.
+  const bool selects =
+      !declared_.processes || &probe != &declared_.probes.back();
+  request.parameters["tracer_select"] = {
+      selects ? static_cast<int64_t>(targets_.mode()) : 0};
   request.parameters["tracer_follow"] = {follows ? 1 : 0};
   request.parameters["tracer_transport"] = {
       static_cast<int64_t>(options_.transport)};
@@ -336,13 +395,21 @@ Result<void> Session::take_signals() {
 
 Result<void> Session::attach() {
   const auto start = steady_clock::now();
-  std::vector<const events::Schema*> schemas;
+  std::vector<script::BoundProbe> bound;
   bpf::Reader::Options reader;
-  for (const artifact::Artifact& artifact : artifacts_) {
-    schemas.push_back(&artifact.schema);
-    for (const events::EventType& event : artifact.schema.events) {
-      reader.payload_offsets.push_back(artifact.schema.types[event.type].size);
+  for (size_t i = 0; i < artifacts_.size(); ++i) {
+    const events::Schema& schema = artifacts_[i].schema;
+    const bool is_table = declared_.processes && i + 1 == artifacts_.size();
+    bound.push_back({.schema = &schema, .is_process_table = is_table});
+    if (!is_table) {
+      bound.back().declared = i;
     }
+    for (const events::EventType& event : schema.events) {
+      reader.payload_offsets.push_back(schema.types[event.type].size);
+    }
+  }
+  if (declared_.processes) {
+    reader.first_process_type = process_type();
   }
   reader.transport = options_.transport;
   reader.latency = options_.latency;
@@ -352,7 +419,16 @@ Result<void> Session::attach() {
   }
   reader_ = TRY(bpf::Reader::open(maps_, *control_, queue_, std::move(rings_),
                                   std::move(reader)));
-  TRY(engine_->bind(schemas, options_.show, script::Clock::now()));
+  clock_ = script::Clock::now();
+  if (shows()) {
+    TRY(engine_->bind(bound, options_.show, clock_));
+  }
+  if (records()) {
+    recorder_ = TRY(recording::Writer::create(
+        std::move(recording_), describe_run(options_, clock_),
+        describe_probes(declared_.probes, artifacts_),
+        {.on_failure = [this] { end(End::kRecordingFailed); }}));
+  }
 
   // Before the first event: to find all processes of a large tree takes longer
   // than the rings hold a flood. Until they are found, we are the one that is
@@ -360,19 +436,23 @@ Result<void> Session::attach() {
   TRY(take_signals());
   control_->add_alive(1);
   reader_->start();
+  if (declared_.processes) {
+    TRY(attach_processes());
+  }
 
   // The hooks of the tree first: nobody may be born unnoticed.
   control_->set_entering(true);
   std::vector<std::string> missing;
+  const size_t probes = modules_.size() - (declared_.processes ? 1 : 0);
   for (const artifact::AttachKind kind : {artifact::AttachKind::kRawTracepoint,
                                           artifact::AttachKind::kTracepoint}) {
-    for (bpf::Module& module : modules_) {
-      TRY(module.attach(kind, tracefs_, missing));
+    for (size_t i = 0; i < probes; ++i) {
+      TRY(modules_[i].attach(kind, tracefs_, missing));
     }
   }
   size_t attached = 0;
-  for (const bpf::Module& module : modules_) {
-    attached += module.attached();
+  for (size_t i = 0; i < probes; ++i) {
+    attached += modules_[i].attached();
   }
   // The two hooks of the tree alone show nothing.
   const size_t own = targets_.follow() ? 2 : 0;
@@ -407,6 +487,67 @@ Result<void> Session::attach() {
   return {};
 }
 
+/// The number of the process table's records: behind all events.
+uint16_t Session::process_type() const {
+  size_t events = 0;
+  for (size_t i = 0; i + 1 < artifacts_.size(); ++i) {
+    events += artifacts_[i].schema.events.size();
+  }
+  return static_cast<uint16_t>(events);
+}
+
+/// Hooks first, then the look at /proc: each process is found by one of them.
+/// Both before any event of a probe, so that the stream says who a process is
+/// before it shows what the process does.
+Result<void> Session::attach_processes() {
+  const auto start = steady_clock::now();
+  std::vector<std::string> missing;
+  for (const artifact::AttachKind kind : {artifact::AttachKind::kRawTracepoint,
+                                          artifact::AttachKind::kTracepoint}) {
+    TRY(modules_.back().attach(kind, tracefs_, missing));
+  }
+  for (const std::string& name : missing) {
+    log::warn("this kernel has no tracepoint " + name +
+              ": a change of user goes unnoticed");
+  }
+  seed_processes();
+  log::debug("filled the process table in " +
+             std::to_string(since(start).count()) + " ms");
+  return {};
+}
+
+/// Puts the processes that exist at the head of the stream, as if each had
+/// told of itself.
+void Session::seed_processes() {
+  std::vector<std::unique_ptr<events::Batch>> batches;
+  const uint16_t type = process_type();
+  for (const pid_t pid : kernel::list_processes(kernel::kProc)) {
+    // Before the look: what is told later is younger than what is seen here.
+    const auto ts =
+        static_cast<uint64_t>(steady_clock::now().time_since_epoch().count());
+    std::optional<kernel::Identity> who =
+        kernel::read_identity(kernel::kProc, pid);
+    if (!who) {
+      continue;
+    }
+    const std::string record =
+        events::Processes::seed({.ts = ts,
+                                 .pid = static_cast<uint32_t>(pid),
+                                 .uid = who->uid,
+                                 .exe = std::move(who->exe),
+                                 .cgroup = std::move(who->cgroup)},
+                                type);
+    std::byte* room =
+        batches.empty() ? nullptr : batches.back()->add(record.size());
+    if (room == nullptr) {
+      batches.push_back(std::make_unique<events::Batch>());
+      room = batches.back()->add(record.size());
+    }
+    memcpy(room, record.data(), record.size());
+  }
+  queue_.push_first(std::move(batches));
+}
+
 Result<void> Session::start() {
   TRY(loop_->add(signals_.get(), EPOLLIN, [this](uint32_t) { on_signal(); }));
   watch_roots();
@@ -415,9 +556,11 @@ Result<void> Session::start() {
     TRY(loop_->add(duration_.get(), EPOLLIN,
                    [this](uint32_t) { end(End::kDuration); }));
   }
-  sink_ = std::make_unique<sinks::FileSink>(std::move(output_), [this] {
-    end(sink_->closed_pipe() ? End::kPipeClosed : End::kOutputFailed);
-  });
+  if (shows()) {
+    sink_ = std::make_unique<sinks::FileSink>(std::move(output_), [this] {
+      end(sink_->closed_pipe() ? End::kPipeClosed : End::kOutputFailed);
+    });
+  }
   script_thread_ = std::thread([this] { run_script(); });
 
   for (const std::string& spot : targets_.blind_spots()) {
@@ -516,20 +659,36 @@ void Session::run_script() {
   auto next_look = steady_clock::now() + kLossInterval;
   while (!queue_.finished()) {
     if (std::unique_ptr<events::Batch> batch = queue_.pop(next_look)) {
-      if (!script_error_) {
-        failed(engine_->run(*batch));
-      }
+      failed(handle(*batch));
       queue_.release(std::move(batch));
     }
     if (steady_clock::now() >= next_look) {
       failed(watch_loss());
+      if (recorder_) {
+        recorder_->flush_if_older(kLossInterval);
+      }
       next_look = steady_clock::now() + kLossInterval;
     }
   }
   failed(watch_loss());
-  if (!script_error_) {
+  if (shows() && !script_error_) {
     failed(engine_->finish());
   }
+}
+
+/// Recorded first, so that a script's mistake can be looked for in a replay.
+Result<void> Session::handle(const events::Batch& batch) {
+  if (recorder_) {
+    recorder_->append(batch);
+  }
+  if (shows()) {
+    return script_error_ ? Result<void>() : engine_->run(batch);
+  }
+  const uint16_t first_record = process_type();
+  for (const events::Header* event : batch.events()) {
+    recorded_ += (event->type & events::kTypeMask) < first_record ? 1 : 0;
+  }
+  return {};
 }
 
 Result<Loss> Session::read_loss() const {
@@ -550,7 +709,42 @@ Result<void> Session::watch_loss() {
                 " lost just now: " + known_loss_.causes[i].text);
     }
   }
-  return script_error_ ? Result<void>() : engine_->lost(counts);
+  if (recorder_) {
+    record_loss(known_loss_, counts);
+  }
+  return script_error_ || !shows() ? Result<void>() : engine_->lost(counts);
+}
+
+void Session::record_loss(const Loss& loss,
+                          const std::vector<script::LossCount>& counts) {
+  recording::Loss record{
+      .ts = static_cast<uint64_t>(
+          steady_clock::now().time_since_epoch().count())};
+  for (size_t i = 0; i < counts.size(); ++i) {
+    record.causes.push_back({.name = loss.causes[i].name,
+                             .text = loss.causes[i].text,
+                             .count = counts[i].count,
+                             .total = counts[i].total,
+                             .by_cpu = loss.causes[i].by_cpu});
+  }
+  recorder_->loss(record);
+}
+
+Result<void> Session::finish_recording() {
+  if (!recorder_) {
+    return {};
+  }
+  recording::Totals totals{.lost = known_loss_.total(),
+                           .reason = reason_of(end_)};
+  if (const Result<bpf::Stats> stats = bpf::Stats::read(maps_)) {
+    totals.seen = stats->sum("seen");
+    totals.cut = stats->sum("cut");
+  }
+  Result<void> finished = recorder_->finish(std::move(totals));
+  const std::string& path = shows() ? options_.record : options_.output;
+  return finished ? Result<void>()
+                  : tl::unexpected(std::move(finished).error().context(
+                        path == "-" ? "standard output" : path));
 }
 
 Result<int> Session::stop() {
@@ -563,8 +757,9 @@ Result<int> Session::stop() {
   control_->switch_off();
   reader_->stop();
   script_thread_.join();
-  const Result<void> written = sink_->finish();
-  const bool closed = sink_->closed_pipe();
+  Result<void> recorded = finish_recording();
+  const Result<void> written = sink_ ? sink_->finish() : Result<void>();
+  const bool closed = sink_ && sink_->closed_pipe();
   const int of_command = command_status();
   report();
   if (script_error_) {
@@ -573,6 +768,7 @@ Result<int> Session::stop() {
   if (!written) {
     return tl::unexpected(written.error());
   }
+  TRY(std::move(recorded));
   if (options_.fail_on_loss && known_loss_.total() > 0) {
     return kLoss;
   }
@@ -614,7 +810,7 @@ void Session::report() {
   if (const uint64_t filtered = engine_->filtered(); filtered > 0) {
     line += ", " + with_commas(filtered) + " dropped by the script's filter";
   }
-  const uint64_t taken = engine_->delivered() + lost;
+  const uint64_t taken = (shows() ? engine_->delivered() : recorded_) + lost;
   if (seen > taken) {
     line += ", " + with_commas(seen - taken) + " after the end";
   }
@@ -638,6 +834,13 @@ void Session::report() {
   if (const uint64_t unfollowed = stats->sum("unfollowed"); unfollowed > 0) {
     log::warn(counted(unfollowed, "child", "children") +
               " not followed: too many processes");
+  }
+  if (const uint64_t lost =
+          stats->sum("lost_process") + reader_->lost_processes();
+      lost > 0) {
+    log::warn(counted(lost, "record", "records") +
+              " of the process table lost: user, exe and cgroup may be wrong "
+              "after that; a larger --buffer holds more");
   }
   std::string unseen;
   constexpr std::string_view kUnseen = "unseen_";

@@ -30,7 +30,9 @@
 #include "command.h"
 #include "events/queue.h"
 #include "loss.h"
+#include "recording/writer.h"
 #include "run_command.h"
+#include "script/clock.h"
 #include "script/engine.h"
 #include "sinks/file.h"
 #include "targets.h"
@@ -46,7 +48,6 @@ class Session {
   /// be called while the process has a single thread.
   Result<int> run();
 
- private:
   /// Why the trace ended; the first cause counts.
   enum class End {
     kNone,
@@ -57,21 +58,37 @@ class Session {
     kLimit,
     kPipeClosed,
     kOutputFailed,
+    kRecordingFailed,
     kScriptError,
   };
 
+ private:
   Result<bool> load_script();
-  Result<void> open_sink();
+  Result<void> open_loop();
+  Result<Fd> open_output(const std::string& path);
+  Result<void> open_outputs();
   Result<artifact::Request> make_request(const script::DeclaredProbe& probe,
                                          bool follows) const;
   Result<void> compile();
   Result<void> load_programs();
   Result<void> take_signals();
   Result<void> attach();
+  Result<void> attach_processes();
+  void seed_processes();
+  [[nodiscard]] uint16_t process_type() const;
   Result<void> start();
   Result<void> wait_for_end();
   Result<int> stop();
   void run_script();
+  Result<void> handle(const events::Batch& batch);
+  void record_loss(const Loss& loss,
+                   const std::vector<script::LossCount>& counts);
+  Result<void> finish_recording();
+  /// Is the trace shown by the script, is it recorded?
+  [[nodiscard]] bool shows() const { return options_.verb == Verb::kRun; }
+  [[nodiscard]] bool records() const {
+    return !shows() || !options_.record.empty();
+  }
   Result<void> watch_loss();
   [[nodiscard]] Result<Loss> read_loss() const;
   void watch_roots();
@@ -94,7 +111,8 @@ class Session {
   bool signal_from_terminal_ = false;
   bool interrupted_ = false;  // by ^C
 
-  Fd output_;  // where results go, until the sink takes it
+  Fd output_;     // where results go, until the sink takes it
+  Fd recording_;  // the same for the recorder
   std::unique_ptr<sinks::FileSink> sink_;
   bool results_on_stdout_ = true;
   std::optional<Command> command_;
@@ -112,6 +130,9 @@ class Session {
   std::unique_ptr<bpf::Reader> reader_;
 
   script::Declared declared_;
+  script::Clock clock_ = script::Clock::now();
+  std::unique_ptr<recording::Writer> recorder_;
+  uint64_t recorded_ = 0;  // events of a trace that is not shown
   std::unique_ptr<script::Engine> engine_;
   std::thread script_thread_;
   std::optional<Error> script_error_;  // the script thread's, until joined

@@ -34,6 +34,10 @@ size_t tracer_event_json(void *engine, const void *event, char *out);
 size_t strnlen(const char *text, size_t size);
 size_t tracer_event_time(void *engine, const void *event, char *out);
 size_t tracer_event_prefix(void *engine, const void *event, char *out);
+void tracer_process_event(void *engine, const void *event);
+double tracer_process_text(void *engine, uint32_t pid, uint32_t field);
+const char *tracer_last_text(void *engine);
+size_t tracer_last_size(void *engine);
 ]]
 
 local C = ffi.C
@@ -48,6 +52,7 @@ local HEADER_SIZE = 44
 local CUT = 0x4000
 local TYPE_MASK = 0x3fff
 local MOST_UPVALUE_TYPES = 12 -- with four upvalues each
+local MOST_TEXTS = 4096 -- about processes, of each field
 local TIME_ROOM = 40 -- Clock::kRoom in src/script/clock.h
 
 -- The engine, for its functions; and what it shares with the loop.
@@ -205,6 +210,53 @@ local function quoter(schema, member)
   end
 end
 
+---- Who the process of an event is: Engine::process_text in src/script/engine.h.
+local PROCESS_FIELDS = { user = 0, exe = 1, cgroup = 2 }
+
+--- C++ says by a number which text it is, and mostly it is one seen before.
+local function process_getter(field)
+  local texts = {}
+  local count = 0
+  return function(e)
+    local id = C.tracer_process_text(engine, e.pid, field)
+    local text = texts[id]
+    if not text then
+      text = ffi.string(C.tracer_last_text(engine),
+        tonumber(C.tracer_last_size(engine)))
+      if count == MOST_TEXTS then
+        texts, count = {}, 0
+      end
+      texts[id] = text
+      count = count + 1
+    end
+    return text
+  end
+end
+
+--- In a script whose text does not show that it wants the field, there is no
+--- table of processes.
+local function missing_getter(name)
+  return function()
+    error(("the field %q must be named in the script's text, as in e.%s: what " ..
+      "stands behind it is gathered only then"):format(name, name), 2)
+  end
+end
+
+local function add_process_fields(getters, names, has_processes)
+  local own = {}
+  for _, name in ipairs(names) do
+    own[name] = true
+  end
+  for name, field in pairs(PROCESS_FIELDS) do
+    -- An event may have a field of its own with this name.
+    if not own[name] then
+      getters[name] = has_processes and process_getter(field)
+        or missing_getter(name)
+      names[#names + 1] = name
+    end
+  end
+end
+
 ---- What events can do.
 local Event = {}
 
@@ -225,7 +277,7 @@ local time_text = ffi.new("char[?]", TIME_ROOM)
 local declared = 0
 
 --- The LuaJIT type of an event.
-local function event_type(schema, declaration)
+local function event_type(schema, declaration, has_processes)
   local record = schema.types[declaration.type]
   declared = declared + 1
   local tag = ("tracer_event_%d"):format(declared)
@@ -263,6 +315,7 @@ local function event_type(schema, declaration)
     return ffi.string(time_text,
       tonumber(C.tracer_event_time(engine, e, time_text)))
   end
+  add_process_fields(getters, names, has_processes)
   names[#names + 1] = "time"
   names[#names + 1] = "truncated"
   table.sort(names)
@@ -367,7 +420,7 @@ function M.loop(run, out)
     end,
   }
   local cases = {}
-  for _, bound in ipairs(run.probes) do
+  local function add_cases(bound)
     local probe = bound.probe
     local filter = rawget(probe, "filter_handler")
     local on = rawget(probe, "on_handler")
@@ -376,7 +429,7 @@ function M.loop(run, out)
     local json = run.json and (format or not on) or not (format or on)
     for _, declaration in ipairs(bound.schema.events) do
       local k = tostring(#cases + 1)
-      values["T" .. k] = event_type(bound.schema, declaration)
+      values["T" .. k] = event_type(bound.schema, declaration, run.processes)
       values["filter" .. k] = filter
       values["on" .. k] = on
       values["format" .. k] = format
@@ -386,6 +439,19 @@ function M.loop(run, out)
         prefixed = format and not json and run.prefix,
         limit = run.limit > 0,
       })
+    end
+  end
+  for _, bound in ipairs(run.probes) do
+    if bound.probe then
+      add_cases(bound)
+    else
+      values.process_record = function(h)
+        C.tracer_process_event(engine, h)
+      end
+      for _ in ipairs(bound.schema.events) do
+        cases[#cases + 1] = bound.process_table and "      process_record(h)"
+          or "      -- not the script's"
+      end
     end
   end
   local body = cases[1] or ""

@@ -15,6 +15,7 @@
 
 local core = require "tracer.core"
 local event = require "tracer.event"
+local names = require "tracer.names"
 local options = require "tracer.options"
 
 local M = {}
@@ -275,8 +276,11 @@ local function environment()
   })
 end
 
+-- Fields of events for which there must be a table of processes.
+local PROCESS_FIELDS = { user = true, exe = true, cgroup = true }
+
 --- Reads the script. `r` has: path, script (as the user named it), text, usage,
---- arguments, base, probes (folder), cwd.
+--- arguments, base, probes and library (folders), cwd.
 function M.load(r)
   request = r
   out = event.output()
@@ -285,19 +289,28 @@ function M.load(r)
     error(message, 0)
   end
   setfenv(chunk, environment())
+  local processes = names.occur(chunk, PROCESS_FIELDS)
+  local stop = names.watch(r.library, function(module)
+    processes = processes or names.occur(module, PROCESS_FIELDS)
+  end)
   chunk()
+  stop()
   if not parsed then
     M.options({}, 1)
   end
-  return { probes = sources, base = parsed.base, positionals = parsed.positionals }
+  return { probes = sources, base = parsed.base,
+    positionals = parsed.positionals, processes = processes }
 end
 
 --- Makes the loop over events. `run` has: json (boolean), prefix (boolean: a
 --- time before each text), limit (0: none), and probes, in the order in which
---- they were declared, each with its schema's types and events.
+--- their events are numbered, each with its schema's types and events, and
+--- declared: which of the script's probes it is (none: its events are left
+--- out), or process_table: its events are records of the process table.
 function M.bind(run)
-  for i, bound in ipairs(run.probes) do
-    bound.probe = probes[i]
+  for _, bound in ipairs(run.probes) do
+    bound.probe = probes[bound.declared]
+    run.processes = run.processes or bound.process_table
   end
   loop = event.loop(run, out)
 end

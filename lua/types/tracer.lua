@@ -77,7 +77,8 @@ function Probe:format(fn) end
 
 --- An event, valid inside its handler alone. It has these fields and those
 --- that its EVENT declares in C. Numbers of 64 bits are Lua numbers, exact up
---- to 2^53; arrays of char are strings.
+--- to 2^53; arrays of char are strings. user, exe and cgroup are those of the
+--- time of the event, "?" after a loss; the script must name them literally.
 ---@class Event
 ---@field ts number nanoseconds of the kernel's monotonic clock
 ---@field time string wall clock, ISO 8601 in UTC with nanoseconds
@@ -87,6 +88,9 @@ function Probe:format(fn) end
 ---@field comm string the thread's name
 ---@field cpu integer
 ---@field truncated boolean the payload is not all there was
+---@field user string name of the process's effective user, or its number
+---@field exe string path of its executable, as the process sees it
+---@field cgroup string its path in the unified hierarchy, "/" for the root
 ---@field [string] any
 local Event = {}
 

@@ -117,6 +117,9 @@ struct tracer_stats {
   u64 cut;        /* events with a part of their payload missing */
   u64 faults;     /* of these: memory that could not be read */
   u64 unfollowed; /* children not followed, for tracer_tree was full */
+  /* Records of the process table (processes.bpf.c), which are no events: not
+   * seen, and not sent, for the ring was full. */
+  u64 lost_process;
   /* Calls that moved data past what a probe of write(2) can see. */
   u64 unseen_sendfile;
   u64 unseen_splice;

@@ -4,13 +4,17 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <optional>
+#include <vector>
 
 #include "base/words.h"
 
 namespace tracer {
 namespace {
+
+constexpr size_t kMostUserBytes = size_t{1} << 20;
 
 User from_entry(const passwd& entry) {
   return {.uid = entry.pw_uid,
@@ -33,6 +37,17 @@ Result<User> find_user(const std::string& name_or_uid) {
   }
   return fail("no such user: " + name_or_uid,
               "getent passwd lists the users of this machine");
+}
+
+std::string user_name(uid_t uid) {
+  std::vector<char> room(1024);
+  passwd entry{};
+  passwd* found = nullptr;
+  while (getpwuid_r(uid, &entry, room.data(), room.size(), &found) == ERANGE &&
+         room.size() < kMostUserBytes) {
+    room.resize(room.size() * 2);
+  }
+  return found == nullptr ? std::to_string(uid) : found->pw_name;
 }
 
 User calling_user() {

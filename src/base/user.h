@@ -22,6 +22,10 @@ struct User {
 /// By name or by number.
 Result<User> find_user(const std::string& name_or_uid);
 
+/// The name of a user, or the number as text if it has none. Asks the name
+/// service, which may take long. Any thread may call it.
+std::string user_name(uid_t uid);
+
 /// Who called: SUDO_UID when we are root, otherwise the real user.
 User calling_user();
 

@@ -263,7 +263,10 @@ void Reader::deliver(R& ring) {
     room = batch_ ? batch_->add(size) : nullptr;
   }
   if (room == nullptr) {
-    lost_[ring.cpu() % lost_.size()].fetch_add(1, std::memory_order_relaxed);
+    std::atomic<uint64_t>& lost = type < options_.first_process_type
+                                      ? lost_[ring.cpu() % lost_.size()]
+                                      : lost_processes_;
+    lost.fetch_add(1, std::memory_order_relaxed);
     ring.skip();
   } else {
     ring.take(room, options_.payload_offsets[type]);

@@ -66,6 +66,8 @@ class Reader {
     /// Where the payload starts, for each event type of the run; events
     /// without payload have their size.
     std::vector<size_t> payload_offsets;
+    /// Types from this one on are records of the process table, not events.
+    size_t first_process_type = SIZE_MAX;
     /// Called on the reader's thread when no process of the tree is left.
     std::function<void()> on_nobody_left;
   };
@@ -88,6 +90,8 @@ class Reader {
 
   /// Events that found the queue full, by CPU; exact after stop().
   [[nodiscard]] std::vector<uint64_t> lost_in_queue() const;
+  /// Records of the process table that found it full.
+  [[nodiscard]] uint64_t lost_processes() const { return lost_processes_; }
 
  private:
   /// A ring of either kind as events::merge wants it.
@@ -131,6 +135,7 @@ class Reader {
   size_t taken_ = 0;                         // events in this round
   bool waiting_ = false;                     // events were left in a ring
   std::vector<std::atomic<uint64_t>> lost_;  // by CPU
+  std::atomic<uint64_t> lost_processes_{0};
   std::thread thread_;
 };
 

@@ -505,4 +505,23 @@ std::string usage(Verb verb) {
   return text;
 }
 
+std::string overview() {
+  return "usage: tracer run [options] SCRIPT [PID…] [script options] "
+         "[-- CMD ARGS…]\n"
+         "       tracer record -o FILE [options] SCRIPT|PROBE [PID…] "
+         "[-- CMD ARGS…]\n"
+         "       tracer replay [options] FILE SCRIPT [script options]\n"
+         "       tracer info FILE\n"
+         "\n"
+         "  run      traces, and shows what happens by a script\n"
+         "  record   traces, and keeps it in a file\n"
+         "  replay   shows a recording by a script; needs no root\n"
+         "  info     what is in a recording\n"
+         "\n"
+         "  sudo tracer run writesnoop 2182          a process and its children\n"
+         "  sudo tracer run writesnoop -- make -j4   a command\n"
+         "\n"
+         "tracer VERB --help says more.\n";
+}
+
 }  // namespace tracer::cli

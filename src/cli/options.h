@@ -32,4 +32,7 @@ Result<void> apply(RunCommand& command,
 /// The text of `tracer VERB --help`.
 std::string usage(Verb verb);
 
+/// The text of `tracer --help`.
+std::string overview();
+
 }  // namespace tracer::cli

@@ -37,6 +37,17 @@ void Queue::push(std::unique_ptr<Batch> batch) {
   changed_.notify_one();
 }
 
+void Queue::push_first(std::vector<std::unique_ptr<Batch>> batches) {
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto batch = batches.rbegin(); batch != batches.rend(); ++batch) {
+      bytes_ += (*batch)->capacity();
+      filled_.push_front(std::move(*batch));
+    }
+  }
+  changed_.notify_one();
+}
+
 std::unique_ptr<Batch> Queue::pop(
     std::chrono::steady_clock::time_point deadline) {
   std::unique_lock lock(mutex_);

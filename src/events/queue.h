@@ -31,6 +31,9 @@ class Queue {
   /// Hands a filled batch to the consumer.
   void push(std::unique_ptr<Batch> batch);
 
+  /// Hands the consumer batches that it gets before all others.
+  void push_first(std::vector<std::unique_ptr<Batch>> batches);
+
   /// The oldest batch, waiting for one until `deadline`; nullptr if none came,
   /// or if the queue is closed and empty (then finished() is true) or someone
   /// called wake().

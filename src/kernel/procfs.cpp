@@ -134,7 +134,82 @@ Ends ends_of(const std::string& proc, pid_t pid) {
   return ends;
 }
 
+constexpr std::string_view kDeleted = " (deleted)";
+
+/// Where a symbolic link of a process leads, or "".
+std::string link_of(const std::string& proc, pid_t pid, const char* name) {
+  std::array<char, PATH_MAX> text{};
+  const ssize_t length =
+      readlink(of_process(proc, pid, name).c_str(), text.data(), text.size());
+  return {text.data(), static_cast<size_t>(std::max<ssize_t>(length, 0))};
+}
+
+/// Is the executable really called what its link says, mark included?
+bool is_so_called(const std::string& proc, pid_t pid, const std::string& exe) {
+  struct stat named {};
+  struct stat running {};
+  return stat((of_process(proc, pid, "root") + exe).c_str(), &named) == 0 &&
+         stat(of_process(proc, pid, "exe").c_str(), &running) == 0 &&
+         named.st_dev == running.st_dev && named.st_ino == running.st_ino;
+}
+
+/// The link leads from our root; the process may have another one.
+std::string executable(const std::string& proc, pid_t pid) {
+  std::string exe = link_of(proc, pid, "exe");
+  const std::string root = link_of(proc, pid, "root");
+  if (root.size() > 1 && exe.starts_with(root + "/")) {
+    exe.erase(0, root.size());
+  }
+  if (exe.ends_with(kDeleted) && !is_so_called(proc, pid, exe)) {
+    exe.resize(exe.size() - kDeleted.size());
+  }
+  return exe;
+}
+
+/// The path in the line of the unified hierarchy, or "".
+std::string unified_cgroup(const std::string& text) {
+  size_t at = text.rfind("0::", 0) == 0 ? 0 : text.find("\n0::");
+  if (at == std::string::npos) {
+    return "";
+  }
+  at = text.find("::", at) + 2;
+  std::string path = text.substr(at, text.find('\n', at) - at);
+  if (path.ends_with(kDeleted)) {
+    path.resize(path.size() - kDeleted.size());
+  }
+  return path;
+}
+
 }  // namespace
+
+std::optional<Identity> read_identity(const std::string& proc, pid_t pid) {
+  const Result<std::string> status = read_file(of_process(proc, pid, "status"));
+  if (!status) {
+    return std::nullopt;
+  }
+  // "Uid: real effective saved filesystem"
+  unsigned real = 0;
+  unsigned effective = 0;
+  const size_t at = status->find("\nUid:");
+  if (at == std::string::npos ||
+      sscanf(status->c_str() + at, "\nUid: %u %u", &real, &effective) != 2) {
+    return std::nullopt;
+  }
+  if (status->find("\nState:\tZ") != std::string::npos &&
+      number_after(*status, "Threads") == 1) {
+    return std::nullopt;
+  }
+  const Result<std::string> cgroups =
+      read_file(of_process(proc, pid, "cgroup"));
+  return Identity{.uid = effective,
+                  .exe = executable(proc, pid),
+                  .cgroup = cgroups ? unified_cgroup(*cgroups) : ""};
+}
+
+bool has_unified_cgroups(const std::string& proc) {
+  const Result<std::string> text = read_file(proc + "/self/cgroup");
+  return text && !unified_cgroup(*text).empty();
+}
 
 std::optional<ProcessStat> parse_stat(const std::string& text) {
   const size_t open = text.find('(');

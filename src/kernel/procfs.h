@@ -45,6 +45,19 @@ std::set<pid_t> descendants(const std::string& proc,
 /// Is the program of the process a 32-bit one?
 bool is_32_bit(const std::string& proc, pid_t pid);
 
+/// Who a process is, as probes/processes.bpf.c tells it of those that come.
+struct Identity {
+  uid_t uid = 0;       // the effective one
+  std::string exe;     // as the process sees it; empty for a kernel thread
+  std::string cgroup;  // in the unified hierarchy; empty where there is none
+};
+
+/// Nothing if the process has gone or is only waited for.
+std::optional<Identity> read_identity(const std::string& proc, pid_t pid);
+
+/// Does this machine use the unified hierarchy of cgroups?
+bool has_unified_cgroups(const std::string& proc);
+
 /// Who carries what `pid` writes to descriptors 1 and 2 on to the user: the
 /// readers of those pipes and the holders of that terminal's master, and in
 /// turn whoever carries theirs (tee, sudo, tmux, sshd, a terminal emulator).

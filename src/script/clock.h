@@ -22,6 +22,10 @@ class Clock {
   Clock(int64_t wall_offset, uint64_t start)
       : wall_offset_(wall_offset), start_(start), previous_(start) {}
 
+  /// Nanoseconds from monotonic to wall time, and the start of the trace.
+  [[nodiscard]] int64_t wall_offset() const { return wall_offset_; }
+  [[nodiscard]] uint64_t start() const { return start_; }
+
   /// Longest output of the functions below.
   static constexpr size_t kRoom = 40;
 

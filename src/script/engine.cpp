@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/user.h"
 
 // What LuaJIT's FFI calls. `engine` is what tracer.core told Lua.
 extern "C" {
@@ -30,6 +31,19 @@ size_t tracer_event_json(void* engine, const void* event, char* out) {
 size_t tracer_event_time(void* engine, const void* event, char* out) {
   return static_cast<tracer::script::Engine*>(engine)->event_time(
       static_cast<const tracer::events::Header*>(event), out);
+}
+void tracer_process_event(void* engine, const void* event) {
+  static_cast<tracer::script::Engine*>(engine)->process_record(
+      static_cast<const tracer::events::Header*>(event));
+}
+double tracer_process_text(void* engine, uint32_t pid, uint32_t field) {
+  return static_cast<tracer::script::Engine*>(engine)->process_text(pid, field);
+}
+const char* tracer_last_text(void* engine) {
+  return static_cast<tracer::script::Engine*>(engine)->last_text().data();
+}
+size_t tracer_last_size(void* engine) {
+  return static_cast<tracer::script::Engine*>(engine)->last_text().size();
 }
 size_t tracer_event_prefix(void* engine, const void* event, char* out) {
   return static_cast<tracer::script::Engine*>(engine)->event_prefix(
@@ -242,6 +256,7 @@ Result<Declared> Engine::load(const ScriptFile& script,
   set_text(lua_, "usage", script.usage);
   set_text(lua_, "text", *text);
   set_text(lua_, "probes", paths_.probes);
+  set_text(lua_, "library", paths_.lua);
   set_text(lua_, "cwd", std::filesystem::current_path(ignored).string());
   lua_newtable(lua_);
   for (size_t i = 0; i < arguments.size(); ++i) {
@@ -327,6 +342,9 @@ Declared Engine::read_declared() {
     declared.base_options.push_back(
         {.name = field_text(lua_, "name"), .value = field_text(lua_, "value")});
   });
+  lua_getfield(lua_, -1, "processes");
+  declared.processes = lua_toboolean(lua_, -1) != 0;
+  lua_pop(lua_, 1);
   each(lua_, "positionals", [&] {
     lua_pushvalue(lua_, -1);
     declared.positionals.push_back(pop_text(lua_));
@@ -371,7 +389,7 @@ void Engine::push_schema(const events::Schema& schema) {
   lua_setfield(lua_, -2, "events");
 }
 
-Result<void> Engine::bind(const std::vector<const events::Schema*>& schemas,
+Result<void> Engine::bind(const std::vector<BoundProbe>& probes,
                           const RunOptions& options, Clock clock) {
   clock_ = clock;
   time_ = options.time;
@@ -381,14 +399,19 @@ Result<void> Engine::bind(const std::vector<const events::Schema*>& schemas,
   set_flag(lua_, "prefix", options.time != TimeStyle::kNone);
   set_number(lua_, "limit", static_cast<double>(options.limit));
   lua_newtable(lua_);
-  for (size_t i = 0; i < schemas.size(); ++i) {
-    for (const events::EventType& event : schemas[i]->events) {
-      json_.emplace_back(*schemas[i], event);
+  for (size_t i = 0; i < probes.size(); ++i) {
+    const BoundProbe& probe = probes[i];
+    for (const events::EventType& event : probe.schema->events) {
+      json_.emplace_back(*probe.schema, event);
       event_names_.push_back(event.name);
     }
     lua_newtable(lua_);
-    push_schema(*schemas[i]);
+    push_schema(*probe.schema);
     lua_setfield(lua_, -2, "schema");
+    if (probe.declared) {
+      set_number(lua_, "declared", static_cast<double>(*probe.declared) + 1);
+    }
+    set_flag(lua_, "process_table", probe.is_process_table);
     lua_rawseti(lua_, -2, static_cast<int>(i) + 1);
   }
   lua_setfield(lua_, -2, "probes");
@@ -400,16 +423,17 @@ Result<void> Engine::run(const events::Batch& batch) {
     return {};
   }
   const size_t count = batch.count();
+  records_ = 0;
   CHECK(count <= slots_.size());
   std::copy_n(batch.events().data(), count, slots_.data());
   push_runtime("batch");
   lua_pushnumber(lua_, static_cast<double>(count));
   Result<void> done = call(1, 0);
   if (done && !limited_) {
-    delivered_ += count;
+    delivered_ += count - records_;
     return done;
   }
-  delivered_ += counts_[kCursor] + 1;
+  delivered_ += counts_[kCursor] + 1 - records_;
   if (!done) {
     const events::Header& event = *slots_[counts_[kCursor]];
     Error& error = done.error();
@@ -468,6 +492,35 @@ size_t Engine::event_time(const events::Header* event, char* out) {
 
 size_t Engine::event_prefix(const events::Header* event, char* out) {
   return clock_->prefix(time_, event->ts, out);
+}
+
+void Engine::process_record(const events::Header* event) {
+  ++records_;
+  processes_.apply(event);
+}
+
+/// Finds one of the three texts about a process: 0, its user; 1, its
+/// executable; 2, its cgroup. Returns a number that stands for the text and
+/// for no other of the same field; last_text() has it until the next call.
+double Engine::process_text(uint32_t pid, uint32_t field) {
+  const events::Processes::Process process = processes_.find(pid);
+  if (field == 0 && process.uid != nullptr) {
+    auto found = user_names_.find(*process.uid);
+    if (found == user_names_.end()) {
+      found = user_names_.emplace(*process.uid, user_name(*process.uid)).first;
+    }
+    last_text_ = found->second;
+    return 1.0 + *process.uid;
+  }
+  const events::Interned::Text* text = field == 1   ? process.exe
+                                       : field == 2 ? process.cgroup
+                                                    : nullptr;
+  if (text == nullptr) {
+    last_text_ = "?";
+    return 0;
+  }
+  last_text_ = text->text;
+  return static_cast<double>(text->id);
 }
 
 }  // namespace tracer::script

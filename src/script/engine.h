@@ -17,12 +17,14 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "artifact/worker.h"
 #include "base/paths.h"
 #include "base/result.h"
 #include "events/batch.h"
+#include "events/processes.h"
 #include "events/schema.h"
 #include "script/clock.h"
 #include "script/json.h"
@@ -69,6 +71,7 @@ struct Declared {
   std::vector<OptionValue> base_options;  // tracer's, given behind the script
   std::vector<std::string> positionals;   // process ids
   std::optional<std::string> help;        // --help was given: its text
+  bool processes = false;                 // e.user, e.exe or e.cgroup
 };
 
 /// Events lost for one cause: since the last time, and in all.
@@ -76,6 +79,13 @@ struct LossCount {
   const char* cause;
   uint64_t count;
   uint64_t total;
+};
+
+/// Events of one probe, as bind() wants them.
+struct BoundProbe {
+  const events::Schema* schema = nullptr;
+  std::optional<size_t> declared;  // which of the script's probes; or none
+  bool is_process_table = false;   // then its events are records of the table
 };
 
 /// How the run shows events.
@@ -104,9 +114,10 @@ class Engine {
                         const std::vector<std::string>& arguments,
                         const std::vector<BaseOption>& base);
 
-  /// Makes the loop. `schemas` are those of the declared probes, in their
-  /// order, and must outlive the engine; their events are numbered through.
-  Result<void> bind(const std::vector<const events::Schema*>& schemas,
+  /// Makes the loop. The events of `probes` are numbered through, in their
+  /// order; their schemas must outlive the engine. Events of a probe that the
+  /// script did not declare are left out.
+  Result<void> bind(const std::vector<BoundProbe>& probes,
                     const RunOptions& options, Clock clock);
 
   /// Hands the events of a batch to the script.
@@ -133,6 +144,9 @@ class Engine {
   size_t event_json(const events::Header* event, char* out);
   size_t event_prefix(const events::Header* event, char* out);
   size_t event_time(const events::Header* event, char* out);
+  void process_record(const events::Header* event);
+  double process_text(uint32_t pid, uint32_t field);
+  [[nodiscard]] std::string_view last_text() const { return last_text_; }
 
  private:
   // Indices of counts_, the same as in lua/tracer/event.lua.
@@ -156,7 +170,10 @@ class Engine {
   std::optional<Clock> clock_;
   TimeStyle time_ = TimeStyle::kNone;
   bool limited_ = false;
-  const events::Batch* current_ = nullptr;
+  events::Processes processes_;
+  size_t records_ = 0;  // of the process table, in this batch
+  std::unordered_map<uint32_t, std::string> user_names_;
+  std::string_view last_text_;  // what process_text() has found
   uint64_t delivered_ = 0;
   std::vector<JsonPlan> json_;  // by event type
   std::vector<std::string> event_names_;

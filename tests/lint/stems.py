@@ -8,6 +8,7 @@
                                all three, for a script that exists; X-VARIANT
                                too. Once there are goldens each script has one
 
+A probe that tracer adds to a run by itself is in OWN, with who does so.
 Several scripts may share a probe, and a script with its C inside has none.
 Prints one line for each fault, and fails if there was one.
 """
@@ -19,6 +20,7 @@ import sys
 ROOT = pathlib.Path(sys.argv[1] if len(sys.argv) > 1
                     else pathlib.Path(__file__).parents[2])
 PROBE = re.compile(r'\btracer\.probe\s*\(?\s*"([\w-]+)"')
+OWN = {"processes": "src/session.cpp"}
 GOLDEN = {".cmd", ".trc", ".out"}
 
 scripts = {path.stem: path for path in sorted(ROOT.glob("scripts/*.lua"))}
@@ -31,6 +33,9 @@ for path in scripts.values():
         used.add(name)
         if name not in probes:
             faults.append(f"scripts/{path.name}: there is no probes/{name}.bpf.c")
+for name, owner in OWN.items():
+    if name in probes and f'"{name}"' in (ROOT / owner).read_text():
+        used.add(name)
 for name in sorted(probes - used):
     faults.append(f"probes/{name}.bpf.c: no script uses it")
 

@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <filesystem>
 #include <functional>
 #include <thread>
 
@@ -123,6 +124,77 @@ TEST(Descendants, LeaveOutWhoHasNoStat) {
   proc.add_file("11/stat", "");
   proc.add_file("12/status", "");
   EXPECT_EQ(descendants(proc.path(), {10}), Pids{10});
+}
+
+/// A process with these links; roots and executables need not exist.
+void add_identity(const FakeProc& proc, const std::string& exe,
+                  const std::string& root) {
+  proc.add_file("8/status",
+                "Name:\tUid: 3\nState:\tS (sleeping)\nThreads:\t1\n"
+                "Uid:\t1000\t1001\t1002\t1003\n");
+  proc.add_file("8/cgroup", "3:cpu:/no\n0::/user.slice/a:b\n");
+  const std::string folder = proc.path() + "/8/";
+  for (const auto& [name, target] : {std::pair("exe", exe), {"root", root}}) {
+    std::filesystem::remove(folder + name);
+    std::filesystem::create_symlink(target, folder + name);
+  }
+}
+
+TEST(ReadIdentity, IsTheEffectiveUserTheExecutableAndTheUnifiedCgroup) {
+  const FakeProc proc;
+  add_identity(proc, "/usr/bin/cat", "/");
+  const auto identity = read_identity(proc.path(), 8);
+  ASSERT_TRUE(identity);
+  EXPECT_EQ(identity->uid, 1001);
+  EXPECT_EQ(identity->exe, "/usr/bin/cat");
+  EXPECT_EQ(identity->cgroup, "/user.slice/a:b");
+}
+
+TEST(ReadIdentity, NamesTheExecutableAsTheProcessSeesIt) {
+  const FakeProc proc;
+  add_identity(proc, "/srv/jail/bin/sh", "/srv/jail");
+  EXPECT_EQ(read_identity(proc.path(), 8)->exe, "/bin/sh");
+  add_identity(proc, "/srv/jailer/bin/sh", "/srv/jail");
+  EXPECT_EQ(read_identity(proc.path(), 8)->exe, "/srv/jailer/bin/sh");
+}
+
+TEST(ReadIdentity, LeavesOutThatAnExecutableIsDeleted) {
+  const FakeProc proc;
+  add_identity(proc, "/bin/cat (deleted)", "/");
+  EXPECT_EQ(read_identity(proc.path(), 8)->exe, "/bin/cat");
+  add_identity(proc, "/memfd:x (deleted)", "/");
+  EXPECT_EQ(read_identity(proc.path(), 8)->exe, "/memfd:x");
+}
+
+TEST(ReadIdentity, KeepsANameThatReallyEndsInDeleted) {
+  const FakeProc proc;
+  proc.add_file("root/cat (deleted)", "");
+  // What a path that begins there leads to, and the link says the same.
+  const std::string exe = proc.path() + "/root/cat (deleted)";
+  add_identity(proc, exe, "/");
+  EXPECT_EQ(read_identity(proc.path(), 8)->exe, exe);
+}
+
+TEST(ReadIdentity, LeavesOutProcessesThatHaveEnded) {
+  const FakeProc proc;
+  EXPECT_FALSE(read_identity(proc.path(), 8));
+  proc.add_file("8/status",
+                "Name:\tx\nState:\tZ (zombie)\nThreads:\t1\n"
+                "Uid:\t0\t0\t0\t0\n");
+  EXPECT_FALSE(read_identity(proc.path(), 8));
+  // The first thread has ended, but there are others.
+  proc.add_file("8/status",
+                "Name:\tx\nState:\tZ (zombie)\nThreads:\t2\n"
+                "Uid:\t0\t0\t0\t0\n");
+  EXPECT_TRUE(read_identity(proc.path(), 8));
+}
+
+TEST(UnifiedCgroups, AreThereWhereAProcessHasOne) {
+  const FakeProc proc;
+  proc.add_file("self/cgroup", "1:cpu:/\n");
+  EXPECT_FALSE(has_unified_cgroups(proc.path()));
+  proc.add_file("self/cgroup", "1:cpu:/\n0::/\n");
+  EXPECT_TRUE(has_unified_cgroups(proc.path()));
 }
 
 TEST(ProcessOfThread, IsItsThreadGroup) {

@@ -77,8 +77,9 @@ class EngineTest : public testing::Test {
 
   Result<Declared> load(const std::string& script,
                         const std::vector<std::string>& arguments = {}) {
-    return engine_->load(folder_.write("test.lua", script), "test.lua",
-                         arguments, base_options());
+    return engine_->load(
+        {.path = folder_.write("test.lua", script), .name = "test.lua"},
+        arguments, base_options());
   }
   /// What a script that does not work is refused with.
   Error load_error(const std::string& script,
@@ -91,11 +92,16 @@ class EngineTest : public testing::Test {
   void start(const std::string& script, const RunOptions& options = {}) {
     const Result<Declared> declared = load(script);
     ASSERT_TRUE(declared) << declared.error().message;
-    std::vector<const events::Schema*> schemas;
+    std::vector<BoundProbe> probes;
     for (size_t i = 0; i < declared->probes.size(); ++i) {
-      schemas.push_back(&schema_.schema());
+      probes.push_back({.schema = &schema_.schema(), .declared = i});
     }
-    const Result<void> bound = engine_->bind(schemas, options, Clock(kNoon, 0));
+    if (declared->processes) {
+      probes.push_back(
+          {.schema = &schema_.schema(), .is_process_table = true});
+    }
+    const Result<void> bound =
+        engine_->bind(probes, options, Clock(kNoon, 0));
     ASSERT_TRUE(bound) << bound.error().message;
   }
   Result<void> run(const std::vector<Sample>& samples) {
@@ -138,7 +144,7 @@ class EngineLoadTest : public EngineTest {};
 
 TEST_F(EngineLoadTest, OfAMissingFileIsAUsageError) {
   const Result<Declared> declared =
-      engine_->load("/no/such.lua", "/no/such.lua", {}, {});
+      engine_->load({.path = "/no/such.lua", .name = "/no/such.lua"}, {}, {});
   ASSERT_FALSE(declared);
   EXPECT_EQ(declared.error().status, kUsage);
   EXPECT_EQ(declared.error().message,
@@ -284,6 +290,19 @@ TEST_F(EngineLoadTest, FindsModulesBesideTheScriptAlone) {
             "got 42");
   EXPECT_NE(load_error("require 'no.such.module'").message.find("not found"),
             std::string::npos);
+}
+
+TEST_F(EngineLoadTest, TellsWhetherThereMustBeATableOfProcesses) {
+  folder_.write("users.lua", "return function(e) return e.user end");
+  const std::string top = "local tracer = require 'tracer'\n";
+  EXPECT_FALSE(load(top)->processes);
+  EXPECT_TRUE(load(top + "return function(e) return e.exe end")->processes);
+}
+
+TEST_F(EngineLoadTest, LooksForThatInTheModulesOfAScript) {
+  folder_.write("users.lua", "return function(e) return e.user end");
+  EXPECT_TRUE(
+      load("local tracer = require 'tracer'\nrequire 'users'")->processes);
 }
 
 class EngineOptionsTest : public EngineTest {
@@ -507,9 +526,79 @@ TEST_F(EngineTest, SuggestsTheFieldThatWasMeant) {
   EXPECT_EQ(
       run_error(kTop + "\nwrite:on(function(e) return e.dta end)").message,
       "test.lua:4: no field \"dta\" in the event write; did you mean "
-      "\"data\"? (it has: comm, cpu, data, fd, pid, ppid, tid, time, "
-      "truncated, ts)" +
+      "\"data\"? (it has: cgroup, comm, cpu, data, exe, fd, pid, ppid, tid, "
+      "time, truncated, ts, user)" +
           kAtTheEvent);
+}
+
+class EngineProcessTest : public EngineTest {
+ protected:
+  /// A record of the process table; its type stands behind that of writes.
+  static Sample process(uint32_t pid, uint32_t uid, const std::string& exe) {
+    const std::string bytes = events::Processes::seed(
+        {.ts = 1, .pid = pid, .uid = uid, .exe = exe, .cgroup = "/a"}, 1);
+    return {.ts = 1, .type = 1, .own = bytes.substr(events::kHeaderSize)};
+  }
+  const std::string script_ =
+      kTop +
+      "write:format(function(e, buf) buf:put(e.user, ' ', e.exe, ' ', e.cgroup,"
+      " ' ', e.data, '\\n') end)";
+};
+
+TEST_F(EngineProcessTest, ShowsWhoAProcessIsAtTheTimeOfEachEvent) {
+  start(script_);
+  EXPECT_EQ(output_of({process(100, 0, "/bin/sh"), write_of("1"),
+                       process(100, 4'000'000'000, "/bin/cat"), write_of("2"),
+                       write_of("3")}),
+            "root /bin/sh /a 1\n"
+            "4000000000 /bin/cat /a 2\n"
+            "4000000000 /bin/cat /a 3\n");
+  EXPECT_EQ(output_of({process(100, 0, "/bin/sh"), write_of("4")}),
+            "root /bin/sh /a 4\n");
+}
+
+TEST_F(EngineProcessTest, ShowsAQuestionMarkForAProcessThatIsNotKnown) {
+  start(script_);
+  EXPECT_EQ(output_of({write_of("x")}), "? ? ? x\n");
+}
+
+TEST_F(EngineProcessTest, IsNoEventOfTheScript) {
+  start(script_, {.limit = 3});
+  EXPECT_EQ(output_of({process(100, 0, "/a"), write_of("1"),
+                       process(100, 0, "/b"), write_of("2")}),
+            "root /a /a 1\nroot /b /a 2\n");
+  EXPECT_EQ(engine_->delivered(), 2);
+  EXPECT_EQ(limits_, 0);
+  output_of({process(100, 0, "/c"), write_of("3"), process(100, 0, "/d")});
+  EXPECT_EQ(engine_->delivered(), 3);
+  EXPECT_EQ(engine_->shown(), 3);
+  EXPECT_EQ(limits_, 1);
+}
+
+TEST_F(EngineProcessTest, KeepsUpWithManyTexts) {
+  start(script_);
+  for (int i = 0; i < 20'000; ++i) {
+    const std::string exe = "/bin/" + std::to_string(i);
+    ASSERT_EQ(output_of({process(100, 0, exe), write_of("x")}),
+              "root " + exe + " /a x\n");
+  }
+}
+
+TEST_F(EngineProcessTest, AFieldThatTheTextDoesNotNameFailsAtItsLine) {
+  const Error error = run_error(
+      kTop + "write:on(function(e)\n  local _ = e['us' .. e.data]\nend)",
+      {write_of("er")});
+  EXPECT_EQ(
+      error.message.rfind("test.lua:4: the field \"user\" must be named", 0), 0)
+      << error.message;
+}
+
+TEST_F(EngineProcessTest, AnEventMayHaveAFieldOfThatName) {
+  SchemaMaker maker;
+  const uint32_t number = maker.number(4, true);
+  maker.event("write", kOwn + 4, {{"user", number, kOwn}});
+  schema_ = maker;
+  EXPECT_EQ(value_of("e.user", {.own = raw(int32_t{5})}), "5");
 }
 
 TEST_F(EngineTest, HidesTheFieldsOfTheHeaderThatAreItsOwn) {
