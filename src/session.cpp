@@ -264,7 +264,8 @@ Result<artifact::Request> Session::make_request(
               .hint = "start it with #include \"tracer.bpf.h\"",
               .status = kScriptError});
   }
-  if (options_.bytes) {
+  const bool is_own = declared_.processes && &probe == &declared_.probes.back();
+  if (options_.bytes && !is_own) {
     request.parameters.try_emplace("bytes",
                                    artifact::ParameterValue{*options_.bytes});
   }
@@ -277,10 +278,8 @@ Result<artifact::Request> Session::make_request(
                                 .status = kScriptError});
   }
   // The process table is of all processes: one compiled form for all runs.
-  const bool selects =
-      !declared_.processes || &probe != &declared_.probes.back();
   request.parameters["tracer_select"] = {
-      selects ? static_cast<int64_t>(targets_.mode()) : 0};
+      is_own ? 0 : static_cast<int64_t>(targets_.mode())};
   request.parameters["tracer_follow"] = {follows ? 1 : 0};
   request.parameters["tracer_transport"] = {
       static_cast<int64_t>(options_.transport)};

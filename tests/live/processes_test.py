@@ -86,6 +86,11 @@ class Changes(Processes):
         self.assertEqual({line.exe for line in lines},
                          {os.path.realpath(target("identity")[0])})
 
+    def test_options_of_the_run_do_not_reach_the_table(self):
+        lines = self.trace(target("identity", "say"), "--bytes", "8k",
+                           "--no-follow")
+        self.assertEqual(len(lines), 1)
+
     def test_a_chain_of_execs(self):
         names = [self.program(name) for name in ("one", "two", "three")]
         steps = [step for name in names for step in (f"exec={name}", "say")]
