@@ -227,8 +227,8 @@ BENCHMARK_CAPTURE(BM_Writesnoop, json, true)
 
 // --- Recordings --------------------------------------------------------------
 
-/// Events of 100 bytes, as `yes` or a log would make them (text), or with a
-/// payload that nothing can compress (noise).
+/// Events of 100 bytes, of text that repeats itself often, or of bytes that do
+/// so within a block a few times (noise).
 events::Batch recorded_batch(bool noise) {
   constexpr size_t kPayload = 100 - kOwn - 20;
   const std::string text = plain_text(1000);
