@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Microbenchmarks of what is done for every event: quoting, JSON, merging the
-// rings, and the script's loop. No kernel and no root. items_per_second counts
-// events.
+// rings, the script's loop, and recordings. No kernel and no root.
+// items_per_second counts events.
 #include <benchmark/benchmark.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <memory>
 #include <string>
@@ -11,6 +14,8 @@
 
 #include "events/batch.h"
 #include "events/merge.h"
+#include "recording/reader.h"
+#include "recording/writer.h"
 #include "script/clock.h"
 #include "script/engine.h"
 #include "script/events.h"
@@ -221,6 +226,79 @@ BENCHMARK_CAPTURE(BM_Writesnoop, json, true)
     ->Arg(64)
     ->Arg(256)
     ->Arg(4096);
+
+// --- Recordings --------------------------------------------------------------
+
+/// Events of 100 bytes, of text that repeats itself often, or of bytes that do
+/// so within a block a few times (noise).
+events::Batch recorded_batch(bool noise) {
+  constexpr size_t kPayload = 100 - kOwn - 20;
+  const std::string text = plain_text(1000);
+  const std::string bytes = binary(1 << 16);
+  events::Batch batch(1 << 20);
+  for (size_t i = 0; i < 2500; ++i) {
+    write_of(noise ? bytes.substr(i * 17 % 60'000, kPayload)
+                   : text.substr(i % 900, kPayload),
+             1'000'000'000 + 317 * i + i * i % 101)
+        .add_to(batch);
+  }
+  return batch;
+}
+
+std::vector<recording::Probe> recorded_probes() {
+  return {
+      {.name = "write", .parameters = {}, .schema = write_schema().schema()}};
+}
+
+/// What append() costs its caller, and all together (real time).
+void BM_Record(benchmark::State& state, bool noise) {
+  const events::Batch batch = recorded_batch(noise);
+  auto writer = recording::Writer::create(
+      Fd(open("/dev/null", O_WRONLY)), {}, recorded_probes(),
+      {.level = static_cast<int>(state.range(0)), .on_failure = [] {}});
+  for (auto _ : state) {
+    (*writer)->append(batch);
+  }
+  static_cast<void>((*writer)->finish({}));
+  set_events(state, batch.count());
+}
+BENCHMARK_CAPTURE(BM_Record, text, false)->Arg(0)->Arg(1)->UseRealTime();
+BENCHMARK_CAPTURE(BM_Record, noise, true)->Arg(0)->Arg(1)->UseRealTime();
+
+/// All of a recording of a million events, read from memory.
+void BM_ReadRecording(benchmark::State& state, bool noise) {
+  const Fd file(memfd_create("recording", MFD_CLOEXEC));
+  const events::Batch batch = recorded_batch(noise);
+  auto writer = recording::Writer::create(
+      Fd(dup(file.get())), {}, recorded_probes(),
+      {.level = static_cast<int>(state.range(0)), .on_failure = [] {}});
+  size_t events = 0;
+  for (; events < 1'000'000; events += batch.count()) {
+    (*writer)->append(batch);
+  }
+  static_cast<void>((*writer)->finish({}));
+  for (auto _ : state) {
+    lseek(file.get(), 0, SEEK_SET);
+    auto reader = recording::Reader::open(Fd(dup(file.get())));
+    size_t got = 0;
+    for (;;) {
+      auto item = (*reader)->next();
+      const auto* read = std::get_if<const events::Batch*>(&*item);
+      if (read == nullptr) {
+        break;
+      }
+      got += (*read)->count();
+    }
+    if (got != events) {
+      state.SkipWithError("events are missing");
+    }
+    state.counters["ratio"] = static_cast<double>((*reader)->amount().raw) /
+                              static_cast<double>((*reader)->amount().stored);
+  }
+  set_events(state, events);
+}
+BENCHMARK_CAPTURE(BM_ReadRecording, text, false)->Arg(0)->Arg(1);
+BENCHMARK_CAPTURE(BM_ReadRecording, noise, true)->Arg(0)->Arg(1);
 
 }  // namespace
 }  // namespace tracer

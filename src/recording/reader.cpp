@@ -302,6 +302,7 @@ Result<std::optional<Reader::Item>> Reader::read_block(
         return item_of(std::move(totals).map([](Totals) { return End{}; }));
       }
       totals_ = std::move(*totals);
+      TRY(pass_index());
       ended_ = true;
       return std::nullopt;
     }
@@ -315,6 +316,18 @@ Result<std::optional<Reader::Item>> Reader::read_block(
       amount_.raw += header.raw_size;
       return std::nullopt;
   }
+}
+
+/// Takes what stands behind the end out of a pipe: whoever writes into it is
+/// not to find it closed.
+Result<void> Reader::pass_index() {
+  BlockHeader header;
+  if (!input_.is_file() &&
+      TRY(input_.read(&header, sizeof header)) == sizeof header &&
+      is_whole(header)) {
+    TRY(input_.skip(uint64_t{header.stored_size} + sizeof(Trailer)));
+  }
+  return {};
 }
 
 /// Fills the batch from the block. False if it came to something that is no

@@ -104,6 +104,7 @@ class Reader {
       const BlockHeader& header);
   Result<std::optional<Gap>> skip_payload(const BlockHeader& header);
   Result<std::optional<Item>> read_block(const BlockHeader& header);
+  Result<void> pass_index();
   bool fill();
   Gap damaged(const BlockHeader& header, const std::string& why) const;
   Gap cut(const BlockHeader& header);

@@ -56,8 +56,8 @@ Result<std::unique_ptr<Writer>> Writer::create(Fd fd, const Meta& meta,
 Writer::Writer(Fd fd, const std::vector<Probe>& probes, Options options)
     : fd_(std::move(fd)),
       options_(std::move(options)),
-      struct_sizes_(struct_sizes(probes)),
-      current_(empty_block()) {
+      struct_sizes_(struct_sizes(probes)) {
+  reserve(current_, kBlockSize);
   if (options_.level != 0) {
     compressor_ = std::make_unique<Compressor>();
   }
