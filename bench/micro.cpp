@@ -188,12 +188,11 @@ void BM_Writesnoop(benchmark::State& state, bool json) {
        .on_limit = [] {}});
   const SchemaMaker maker = write_schema();
   if (!engine ||
-      !(*engine)->load({.path = home + "/scripts/writesnoop.lua",
-                        .name = "writesnoop"},
-                       {}, {}) ||
+      !(*engine)->load(
+          {.path = home + "/scripts/writesnoop.lua", .name = "writesnoop"}, {},
+          {}) ||
       !(*engine)->bind({{.schema = &maker.schema(), .declared = 0}},
-                       {.json = json},
-                       script::Clock(kNoon, 0))) {
+                       {.json = json}, script::Clock(kNoon, 0))) {
     state.SkipWithError("scripts/writesnoop.lua does not load");
     return;
   }

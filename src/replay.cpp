@@ -46,6 +46,13 @@ uint64_t clock_now() {
          static_cast<uint64_t>(now.tv_nsec);
 }
 
+/// What a live run adds to the script's probes (probes/processes.bpf.c). Its
+/// records are checked when they are read.
+bool is_process_table(const recording::Probe& probe) {
+  return probe.name == "processes" && probe.schema.events.size() == 1 &&
+         probe.schema.events[0].name == "process";
+}
+
 /// Waits until `moment` of the clock, or for a signal.
 void wait_until(uint64_t moment) {
   const timespec until{.tv_sec = static_cast<time_t>(moment / 1'000'000'000),
@@ -67,6 +74,7 @@ Result<int> Replay::run() {
   declared_ = std::move(*declared);
   TRY(open_recording());
   TRY(match_probes());
+  TRY(select_time());
   TRY(bind());
   TRY(open_sink());
   catch_signals();
@@ -91,11 +99,19 @@ Result<void> Replay::open_recording() {
         piped ? "standard input" : options_.recording));
   }
   reader_ = std::move(*reader);
-  if (options_.from || options_.to) {
-    TRY(reader_->select(options_.from ? time_of(*options_.from) : 0,
-                        options_.to ? time_of(*options_.to) : UINT64_MAX));
-  }
   return {};
+}
+
+/// Blocks from before --from are not even read, unless they may tell of
+/// processes that matter later.
+Result<void> Replay::select_time() {
+  const uint64_t from = options_.from ? time_of(*options_.from) : 0;
+  const uint64_t to = options_.to ? time_of(*options_.to) : UINT64_MAX;
+  const bool from_start = declared_.processes || !options_.pids.empty();
+  if (from > 0) {
+    selection_.select_from(from);
+  }
+  return reader_->select(from_start ? 0 : from, to);
 }
 
 uint64_t Replay::time_of(const Moment& moment) const {
@@ -137,8 +153,19 @@ Result<void> Replay::match_probes() {
     matches_[*found] = i;
   }
   for (size_t r = 0; r < recorded.size(); ++r) {
+    if (is_process_table(recorded[r])) {
+      has_table_ = true;
+      selection_.add_table(recorded[r]);
+      continue;
+    }
     selection_.add(recorded[r],
                    matches_[r] ? &declared_.probes[*matches_[r]] : nullptr);
+  }
+  if (declared_.processes && !has_table_) {
+    return fail(options_.script +
+                    ": asks for e.user, e.exe or e.cgroup, and this recording "
+                    "has no table of processes",
+                "name none of them in the script");
   }
   return {};
 }
@@ -161,8 +188,10 @@ Result<void> Replay::bind() {
   }
   std::vector<script::BoundProbe> bound;
   for (size_t r = 0; r < matches_.size(); ++r) {
-    bound.push_back(
-        {.schema = &reader_->probes()[r].schema, .declared = matches_[r]});
+    const recording::Probe& probe = reader_->probes()[r];
+    bound.push_back({.schema = &probe.schema,
+                     .declared = matches_[r],
+                     .is_process_table = is_process_table(probe)});
   }
   const recording::Meta& meta = reader_->meta();
   return engine_->bind(bound, options_.show,
@@ -288,9 +317,10 @@ void Replay::show_progress() {
 }
 
 void Replay::report() const {
-  std::string line = counted(events_, "event", "events") + " replayed";
-  if (engine_->delivered() < events_) {
-    line += ", " + with_commas(events_ - engine_->delivered()) + " left out";
+  std::string line =
+      counted(engine_->delivered(), "event", "events") + " replayed";
+  if (selection_.left_out() > 0) {
+    line += ", " + with_commas(selection_.left_out()) + " left out";
   }
   if (engine_->filtered() > 0) {
     line += ", " + with_commas(engine_->filtered()) +

@@ -36,6 +36,7 @@ class Replay {
  private:
   Result<void> open_recording();
   Result<void> match_probes();
+  Result<void> select_time();
   Result<void> bind();
   Result<void> open_sink();
   Result<void> play();
@@ -57,6 +58,7 @@ class Replay {
   std::unique_ptr<script::Engine> engine_;
   std::vector<std::optional<size_t>> matches_;  // recorded → declared probe
   Selection selection_;
+  bool has_table_ = false;
 
   std::atomic<bool> output_failed_{false};
   bool limit_reached_ = false;

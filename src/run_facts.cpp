@@ -35,8 +35,7 @@ recording::Meta describe_run(const RunCommand& options,
   for (const std::string& word : options.words) {
     line += " " + shell_word(word);
   }
-  const Result<std::string> boot =
-      read_file("/proc/sys/kernel/random/boot_id");
+  const Result<std::string> boot = read_file("/proc/sys/kernel/random/boot_id");
   meta.facts = {
       {"kernel", name.release},
       {"machine", name.machine},

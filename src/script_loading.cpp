@@ -13,7 +13,9 @@ bool is_file(const std::string& name) {
   return name.find('/') != std::string::npos || name.ends_with(".lua");
 }
 
-bool exists(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
+bool exists(const std::string& path) {
+  return access(path.c_str(), F_OK) == 0;
+}
 
 /// A script's name with a slash or the ending .lua is a file; others are
 /// shipped with the program. Nothing is looked up in the current directory.

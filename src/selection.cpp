@@ -3,6 +3,8 @@
 
 #include <cstring>
 
+#include "events/processes.h"
+
 namespace tracer {
 namespace {
 
@@ -42,9 +44,9 @@ void Selection::add(const recording::Probe& recorded,
       if (of_member.kind == Kind::kArray && of_member.count == 0) {
         type.payload_at = member.offset;
       }
-      const bool is_integer = (of_member.kind == Kind::kInt ||
-                               of_member.kind == Kind::kEnum) &&
-                              member.bit_size == 0;
+      const bool is_integer =
+          (of_member.kind == Kind::kInt || of_member.kind == Kind::kEnum) &&
+          member.bit_size == 0;
       if (!is_integer) {
         continue;
       }
@@ -82,6 +84,11 @@ void Selection::add(const recording::Probe& recorded,
   }
 }
 
+void Selection::add_table(const recording::Probe& recorded) {
+  types_.resize(types_.size() + recorded.schema.events.size(),
+                {.is_table = true});
+}
+
 /// Remarks on a parameter whose wish the recording cannot fulfil.
 void Selection::compare(const std::string& probe, const std::string& parameter,
                         const std::vector<int64_t>& wanted,
@@ -117,6 +124,11 @@ void Selection::select(std::set<pid_t> pids, bool follow) {
   takes_all_ = false;
 }
 
+void Selection::select_from(uint64_t ts) {
+  from_ = ts;
+  takes_all_ = false;
+}
+
 bool Selection::passes(const Test& test, const events::Header* event) {
   const int64_t value =
       read_integer(reinterpret_cast<const std::byte*>(event) + test.offset,
@@ -141,9 +153,35 @@ bool Selection::is_traced(const events::Header* event) {
   return false;
 }
 
+/// A child is sent by its parent. A number that was selected and now goes to
+/// somebody else's child is no longer ours.
+void Selection::note_birth(const events::Header* record) {
+  constexpr uint32_t kBirth = events::kTellsUser | events::kTellsExe;
+  if (!by_process_ || record->len < events::kProcessNames) {
+    return;
+  }
+  events::ProcessFacts facts{};
+  memcpy(&facts,
+         reinterpret_cast<const std::byte*>(record) + events::kHeaderSize,
+         sizeof facts);
+  if ((facts.tells & kBirth) != kBirth || facts.process == record->pid) {
+    return;
+  }
+  const auto child = static_cast<pid_t>(facts.process);
+  if (follow_ && pids_.contains(static_cast<pid_t>(record->pid))) {
+    pids_.insert(child);
+  } else {
+    pids_.erase(child);
+  }
+}
+
 bool Selection::takes(const events::Header* event) {
   const Type& type = types_[event->type & events::kTypeMask];
-  if (!type.wanted || !is_traced(event)) {
+  if (type.is_table) {
+    note_birth(event);
+    return true;
+  }
+  if (!type.wanted || event->ts < from_ || !is_traced(event)) {
     return false;
   }
   for (const Test& test : type.tests) {
@@ -162,6 +200,7 @@ const events::Batch& Selection::apply(const events::Batch& batch) {
   make_room(batch);
   for (const events::Header* event : batch.events()) {
     if (!takes(event)) {
+      ++left_out_;
       continue;
     }
     const Type& type = types_[event->type & events::kTypeMask];

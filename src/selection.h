@@ -9,9 +9,10 @@
 //   * bytes: payloads are cut to that length, and marked,
 //   * failed = 0, where the event has a signed ret: failed calls are left out.
 //
-// And by process: -p PID selects it and, unless --no-follow says otherwise, its
-// children. Used by one thread; what apply() returns is valid until it is
-// called again.
+// And by process (-p PID: it and, unless --no-follow says otherwise, its
+// children) and time. Records of the process table are always taken, for what
+// they say holds later; they tell of births, too. Used by one thread; what
+// apply() returns is valid until it is called again.
 #pragma once
 
 #include <sys/types.h>
@@ -32,18 +33,22 @@ namespace tracer {
 
 class Selection {
  public:
-  /// One event type for each of the probe's; `wanted` is what the script
-  /// declared, or null: then its events are left out.
+  /// Tells of a recorded probe; in the order of the recording. `wanted` is what
+  /// the script declared, or null: then its events are left out.
   void add(const recording::Probe& recorded,
            const script::DeclaredProbe* wanted);
+  /// The same for the process table.
+  void add_table(const recording::Probe& recorded);
 
   /// Only these processes.
   void select(std::set<pid_t> pids, bool follow);
-
-  /// Does it leave everything as it is?
-  [[nodiscard]] bool takes_all() const { return takes_all_; }
+  /// Only events from this time on.
+  void select_from(uint64_t ts);
 
   const events::Batch& apply(const events::Batch& batch);
+
+  /// Events that were not taken.
+  [[nodiscard]] uint64_t left_out() const { return left_out_; }
 
   /// What the script asked for and the recording does not have, for the user.
   [[nodiscard]] const std::vector<std::string>& remarks() const {
@@ -61,6 +66,7 @@ class Selection {
   };
   struct Type {
     bool wanted = false;
+    bool is_table = false;
     std::vector<Test> tests;
     uint32_t payload_at = 0;  // 0: it has none
     uint64_t payload_limit = UINT64_MAX;
@@ -70,6 +76,7 @@ class Selection {
                const std::vector<int64_t>* recorded);
   bool takes(const events::Header* event);
   bool is_traced(const events::Header* event);
+  void note_birth(const events::Header* record);
   static bool passes(const Test& test, const events::Header* event);
   void make_room(const events::Batch& batch);
   const events::Header* shorten(const events::Header* event, uint32_t size);
@@ -78,7 +85,9 @@ class Selection {
   bool by_process_ = false;
   bool follow_ = true;
   std::set<pid_t> pids_;
+  uint64_t from_ = 0;
   bool takes_all_ = true;
+  uint64_t left_out_ = 0;
   events::Batch taken_{0};
   std::unique_ptr<std::byte[]> room_;  // for events that were shortened
   size_t capacity_ = 0;

@@ -238,6 +238,10 @@ Result<void> Session::open_outputs() {
     return {};
   }
   results_on_stdout_ = options_.output == "-";
+  if (results_on_stdout_ && isatty(1) != 0) {
+    return fail_usage("a recording is nothing for a terminal",
+                      "name a file with -o FILE, or send it through a pipe");
+  }
   recording_ = TRY(open_output(results_on_stdout_ ? "" : options_.output));
   return {};
 }
@@ -716,9 +720,8 @@ Result<void> Session::watch_loss() {
 
 void Session::record_loss(const Loss& loss,
                           const std::vector<script::LossCount>& counts) {
-  recording::Loss record{
-      .ts = static_cast<uint64_t>(
-          steady_clock::now().time_since_epoch().count())};
+  recording::Loss record{.ts = static_cast<uint64_t>(
+                             steady_clock::now().time_since_epoch().count())};
   for (size_t i = 0; i < counts.size(); ++i) {
     record.causes.push_back({.name = loss.causes[i].name,
                              .text = loss.causes[i].text,

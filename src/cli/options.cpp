@@ -146,6 +146,9 @@ Result<void> set(RunCommand& command, const std::string& name,
     }
     command.bytes = static_cast<int64_t>(*size);
   } else if (name == "output") {
+    if (value.empty()) {
+      return fail_usage("--output: no file is named");
+    }
     command.output = value;
   } else if (name == "format") {
     command.show.json =
@@ -380,6 +383,22 @@ Result<void> parse_front(Verb verb, const std::vector<std::string>& words,
 
 }  // namespace
 
+namespace {
+
+Result<void> check_recording(const RunCommand& command) {
+  if (command.output.empty()) {
+    return fail_usage("record where to?",
+                      "write it as: tracer record -o FILE writesnoop PID");
+  }
+  if (command.output == "-" && !command.command.empty()) {
+    return fail_usage("the recording and the output of CMD would mix",
+                      "name a file with -o FILE");
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<RunCommand> parse(Verb verb, const std::vector<std::string>& words) {
   RunCommand command;
   command.verb = verb;
@@ -405,6 +424,9 @@ Result<RunCommand> parse(Verb verb, const std::vector<std::string>& words) {
                         std::string("write it as: tracer ") + name_of(verb) +
                             " SCRIPT -- CMD ARGS…");
     }
+  }
+  if (verb == Verb::kRecord && !command.help) {
+    TRY(check_recording(command));
   }
   if (rest != dashes) {
     command.script = *rest;
@@ -518,7 +540,8 @@ std::string overview() {
          "  replay   shows a recording by a script; needs no root\n"
          "  info     what is in a recording\n"
          "\n"
-         "  sudo tracer run writesnoop 2182          a process and its children\n"
+         "  sudo tracer run writesnoop 2182          a process and its "
+         "children\n"
          "  sudo tracer run writesnoop -- make -j4   a command\n"
          "\n"
          "tracer VERB --help says more.\n";

@@ -78,8 +78,8 @@ TEST(Batch, TakesNoLargeEventWhenItIsNot) {
 }
 
 TEST(Batch, MayPointAtEventsThatLieElsewhere) {
+  static const Header event{.ts = 7};
   Batch batch(0);
-  const Header event{.ts = 7};
   for (size_t i = 0; i < Batch::kMaxEvents; ++i) {
     ASSERT_TRUE(batch.refer(&event));
   }

@@ -97,11 +97,9 @@ class EngineTest : public testing::Test {
       probes.push_back({.schema = &schema_.schema(), .declared = i});
     }
     if (declared->processes) {
-      probes.push_back(
-          {.schema = &schema_.schema(), .is_process_table = true});
+      probes.push_back({.schema = &schema_.schema(), .is_process_table = true});
     }
-    const Result<void> bound =
-        engine_->bind(probes, options, Clock(kNoon, 0));
+    const Result<void> bound = engine_->bind(probes, options, Clock(kNoon, 0));
     ASSERT_TRUE(bound) << bound.error().message;
   }
   Result<void> run(const std::vector<Sample>& samples) {
