@@ -30,6 +30,43 @@ function tracer.probe(what, parameters)
   return probe
 end
 
+--- Calls `fn` once when everything is attached, before the first event.
+---@param fn fun()
+function tracer.at_start(fn)
+  runtime.at_start(fn, 2)
+end
+
+--- Calls `fn` again and again: every 5 or "5s", "500ms" and so on, at the
+--- earliest after 1 ms. Events that are older are handled before. In a replay
+--- it is called where it was called when the recording was made, or else by
+--- the time of the events.
+---@param interval number|string seconds, or a number with a unit
+---@param fn fun()
+function tracer.every(interval, fn)
+  runtime.every(interval, fn, 2)
+end
+
+--- Ends the trace in order, from a handler: no further event is handled,
+--- at_end is called.
+---@param status integer? of the program, 0 if it is left out
+function tracer.stop(status)
+  runtime.stop(status, 2)
+end
+
+--- Says something on standard error, as string.format does; not with -q.
+---@param format string
+---@param ... any
+function tracer.note(format, ...)
+  runtime.note(2, format, ...)
+end
+
+--- The same as a warning, which -q does not keep back.
+---@param format string
+---@param ... any
+function tracer.warn(format, ...)
+  runtime.warn(2, format, ...)
+end
+
 --- Calls `fn` once when the trace has ended and all events are handled.
 ---@param fn fun()
 function tracer.at_end(fn)
@@ -52,4 +89,27 @@ end
 ---@return string
 tracer.quote = quote.quote
 
-return tracer
+-- What not every script needs is read when it is asked for.
+local LAZY = {}
+
+local suggest = require("tracer.options.words").suggest
+
+return setmetatable(tracer, {
+  __index = function(_, name)
+    local module = LAZY[name]
+    if module then
+      local value = require(module)[name]
+      tracer[name] = value
+      return value
+    end
+    local known = {}
+    for _, names in ipairs { tracer, LAZY } do
+      for each in pairs(names) do
+        known[#known + 1] = each
+      end
+    end
+    local near = suggest(tostring(name), known)
+    error(("tracer has no %q%s"):format(tostring(name),
+      near and ("; did you mean %q?"):format(near) or ""), 2)
+  end,
+})
