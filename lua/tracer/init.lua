@@ -4,6 +4,7 @@
 -- options and probes and says what to do with events; nothing runs until the
 -- whole script has been read. Wrong use raises at the script's line.
 
+local options = require "tracer.options"
 local quote = require "tracer.quote"
 local runtime = require "tracer.runtime"
 
@@ -89,27 +90,36 @@ end
 ---@return string
 tracer.quote = quote.quote
 
--- What not every script needs is read when it is asked for.
-local LAZY = {}
+-- What not every script needs: the module that is loaded when it is first asked
+-- for. A module gives the function of that name, or stands for itself.
+local LAZY = {
+}
 
-local suggest = require("tracer.options.words").suggest
+--- Raises for a name that there is not, with the nearest that there is.
+local function unknown(name)
+  local names = {}
+  for known in pairs(tracer) do
+    names[#names + 1] = known
+  end
+  for known in pairs(LAZY) do
+    names[#names + 1] = known
+  end
+  table.sort(names)
+  local near = options.suggest(tostring(name), names)
+  error(("tracer has no %q%s"):format(tostring(name),
+    near and ("; did you mean %q?"):format(near) or ""), 3)
+end
 
-return setmetatable(tracer, {
+setmetatable(tracer, {
   __index = function(_, name)
-    local module = LAZY[name]
-    if module then
-      local value = require(module)[name]
-      tracer[name] = value
-      return value
+    if not LAZY[name] then
+      unknown(name)
     end
-    local known = {}
-    for _, names in ipairs { tracer, LAZY } do
-      for each in pairs(names) do
-        known[#known + 1] = each
-      end
-    end
-    local near = suggest(tostring(name), known)
-    error(("tracer has no %q%s"):format(tostring(name),
-      near and ("; did you mean %q?"):format(near) or ""), 2)
+    local module = require(LAZY[name])
+    local value = module[name] or module
+    rawset(tracer, name, value)
+    return value
   end,
 })
+
+return tracer
