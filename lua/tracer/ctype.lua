@@ -285,34 +285,48 @@ local function enum_names(type)
   return names
 end
 
---- What every record can do; a member with the same name comes first.
-local function add_methods(methods, schema, members, stored)
-  local exact, names = {}, {}
+-- What every record can do; a member with the same name comes first.
+local Record = {}
+
+--- An integer with all its 64 bits, as uint64_t or int64_t.
+---@param name string
+---@return ffi.cdata*
+function Record:u64(name)
+  local field = self.integers_[name]
+  if not field then
+    error(("u64: %q is no integer of this struct"):format(tostring(name)), 2)
+  end
+  return self[field.stored] + field.zero
+end
+
+--- The name of an enumeration's value; a value without one as a number in text.
+---@param name string
+---@return string
+function Record:enum(name)
+  local names = self.enumerations_[name]
+  if not names then
+    error(("enum: %q is no enumeration of this struct")
+      :format(tostring(name)), 2)
+  end
+  local value = self[name]
+  return names[value] or tostring(value)
+end
+
+--- The methods of a record, and what they look up.
+local function methods_of(schema, members, stored)
+  local integers, enumerations = {}, {}
   for _, member in ipairs(members) do
     local type = schema.types[member.type]
     if member.bit_size == 0 and INTEGERS[type.kind] then
-      exact[member.name] = { stored[member.name], type.is_signed and 0LL or 0ULL }
+      integers[member.name] = { stored = stored[member.name],
+        zero = type.is_signed and 0LL or 0ULL }
     end
     if type.kind == "enum" then
-      names[member.name] = enum_names(type)
+      enumerations[member.name] = enum_names(type)
     end
   end
-  function methods.u64(e, name)
-    local field = exact[name]
-    if not field then
-      error(("u64: %q is no integer of this struct"):format(tostring(name)), 2)
-    end
-    return e[field[1]] + field[2]
-  end
-  function methods.enum(e, name)
-    local values = names[name]
-    if not values then
-      error(("enum: %q is no enumeration of this struct")
-        :format(tostring(name)), 2)
-    end
-    local value = e[name]
-    return values[value] or tostring(value)
-  end
+  return { u64 = Record.u64, enum = Record.enum, integers_ = integers,
+    enumerations_ = enumerations }
 end
 
 ---@class tracer.ctype.Outermost what is special about a whole event or value
@@ -320,12 +334,12 @@ end
 ---@field hidden table<string, true> members that scripts do not see
 ---@field instead table<string, function> readers for members that are there
 ---@field extra table<string, function> readers for what is no member
----@field methods table<string, function>
+---@field methods table<string, any> what further names stand for
 ---@field length (fun(e: ffi.cdata*): integer)? bytes of the whole, for a
 --- flexible array at its end
 ---@field tostring (fun(e: ffi.cdata*): string)?
 
-local PLAIN = { hidden = {}, instead = {}, extra = {} }
+local PLAIN = { hidden = {}, instead = {}, extra = {}, methods = {} }
 
 --- Declares a struct or union to LuaJIT; inner ones once for each schema.
 ---@param schema table
@@ -339,7 +353,6 @@ function declare_record(schema, index, outermost)
     return type.ctype, type.stored
   end
   local special = outermost or PLAIN
-  local methods = special.methods or {}
   local name = new_name "record"
   local members = flat(schema, type, 0, {})
   local readers, stored, taken, shown = {}, {}, {}, {}
@@ -367,11 +380,13 @@ function declare_record(schema, index, outermost)
     end
   end
   table.sort(shown)
-  add_methods(methods, schema, members, stored)
-  for key, method in pairs(methods) do
-    if not taken[key] then
-      readers[key] = function()
-        return method
+  for _, methods in ipairs { special.methods,
+    methods_of(schema, members, stored) } do
+    for key, method in pairs(methods) do
+      if not taken[key] then
+        readers[key] = function()
+          return method
+        end
       end
     end
   end

@@ -131,6 +131,31 @@ end
 -- What copies point into, for as long as somebody has them.
 local kept = setmetatable({}, { __mode = "k" })
 
+local Event = {}
+
+--- Puts a text field into the buffer in quotes: buf:put(quote(e.data)) without
+--- making a string of it.
+---@param name string
+---@param buf string.buffer
+function Event:quote(name, buf)
+  local put = self.quoters_[name]
+  if not put then
+    error(("e:quote: no text %q in this event"):format(tostring(name)), 2)
+  end
+  put(self, buf)
+end
+
+--- The event for later: it stays as it is.
+---@return tracer.Event
+function Event:copy()
+  local size = length_of(self)
+  local bytes = ffi.new("uint8_t[?]", size)
+  ffi.copy(bytes, self, size)
+  local copy = cast(self.kind_.pointer, bytes)
+  kept[copy] = bytes
+  return copy
+end
+
 --- The event as JSON, as --format json shows it.
 local function as_json(e)
   local out = buffer.new()
@@ -151,30 +176,14 @@ local function event_type(schema, declaration, has_processes, payload_is_off)
     return ffi.string(time_text,
       tonumber(C.tracer_event_time(engine, e, time_text)))
   end
-  local quoters, methods, instead = {}, {}, {}
+  local quoters, instead = {}, {}
+  local kind = {} -- its type, when it is there
+  local methods = { quote = Event.quote, copy = Event.copy, quoters_ = quoters,
+    kind_ = kind }
   if payload_is_off then
     extra.truncated = missing_getter("truncated")
     instead.data = missing_getter("data")
     quoters.data = instead.data
-  end
-  --- Puts a text field into the buffer in quotes: buf:put(quote(e.data))
-  --- without making a string of it.
-  function methods.quote(e, name, buf)
-    local put = quoters[name]
-    if not put then
-      error(("e:quote: no text %q in this event"):format(tostring(name)), 2)
-    end
-    put(e, buf)
-  end
-  local pointer
-  --- The event for later: it stays as it is.
-  function methods.copy(e)
-    local size = length_of(e)
-    local bytes = ffi.new("uint8_t[?]", size)
-    ffi.copy(bytes, e, size)
-    local copy = cast(pointer, bytes)
-    kept[copy] = bytes
-    return copy
   end
   local name, stored = ctype.declare_record(schema, declaration.type, {
     name = "the event " .. declaration.name,
@@ -189,8 +198,8 @@ local function event_type(schema, declaration, has_processes, payload_is_off)
         or quoter(schema, member, stored)
     end
   end
-  pointer = ffi.typeof("const " .. name .. " *")
-  return pointer
+  kind.pointer = ffi.typeof("const " .. name .. " *")
+  return kind.pointer
 end
 
 ---- The loop --------------------------------------------------------------------

@@ -103,12 +103,29 @@ function Probe:on(fn) end
 ---@return Probe
 function Probe:format(fn) end
 
+--- A struct: an event, or one inside of it. Members are read as r.name.
+---@class Record
+---@field [string] any
+local Record = {}
+
+--- An integer with all its 64 bits, as a cdata (uint64_t or int64_t).
+---@param name string
+---@return ffi.cdata*
+function Record:u64(name) end
+
+--- The name of an enumeration's value: e:enum "state" is "TCP_LISTEN", or the
+--- number as text if it has none.
+---@param name string
+---@return string
+function Record:enum(name) end
+
 --- An event, valid inside its handler alone. It has these fields and those
 --- that its EVENT declares in C. Numbers of 64 bits are Lua numbers, exact up
 --- to 2^53; arrays of char are strings; other arrays begin with [0], # is their
---- length; nested structs have their own fields. tostring(e) is its JSON. user, exe and cgroup are those of the
---- time of the event, "?" after a loss; the script must name them literally.
----@class Event
+--- length; nested structs are Records. tostring(e) is its JSON. user, exe and
+--- cgroup are those of the time of the event, "?" after a loss; the script must
+--- name them literally.
+---@class Event: Record
 ---@field ts number nanoseconds of the kernel's monotonic clock
 ---@field time string wall clock, ISO 8601 in UTC with nanoseconds
 ---@field pid integer the process
@@ -132,17 +149,5 @@ function Event:quote(name, buf) end
 --- The event for later: e itself is valid inside its handler alone.
 ---@return Event
 function Event:copy() end
-
---- An integer with all its 64 bits, as a cdata (uint64_t or int64_t). Nested
---- structs have this, too.
----@param name string
----@return ffi.cdata*
-function Event:u64(name) end
-
---- The name of an enumeration's value: e:enum "state" is "TCP_LISTEN", or the
---- number as text if it has none. Nested structs have this, too.
----@param name string
----@return string
-function Event:enum(name) end
 
 return tracer
