@@ -156,6 +156,9 @@ Result<int> Session::run() {
     return 0;
   }
   targets_ = TRY(Targets::parse(options_.pids, options_.follow));
+  if (declared_.targets) {
+    targets_.let_change();
+  }
   TRY(kernel::check_machine());
   tracefs_ = TRY(kernel::find_tracefs());
   if (!options_.command.empty()) {
@@ -190,6 +193,21 @@ Result<bool> Session::load_script() {
                    [this](int status) {
                      script_status_ = status;
                      end(End::kScriptStop);
+                   },
+               .add_target =
+                   [this](pid_t pid) {
+                     const std::lock_guard lock(targets_mutex_);
+                     return targets_.add(pid);
+                   },
+               .remove_target =
+                   [this](pid_t pid) {
+                     const std::lock_guard lock(targets_mutex_);
+                     return targets_.remove(pid);
+                   },
+               .list_targets =
+                   [this] {
+                     const std::lock_guard lock(targets_mutex_);
+                     return targets_.list();
                    }}));
   std::optional<script::Declared> declared =
       TRY(tracer::load_script(*engine_, paths_, options_));
@@ -511,7 +529,9 @@ Result<void> Session::attach() {
     targets_.expect_carriers();
   }
   TRY(targets_.enter(maps_, *control_));
-  control_->add_alive(-1);
+  if (!declared_.targets) {
+    control_->add_alive(-1);
+  }
   log::debug("attached " + std::to_string(attached) + " programs in " +
              std::to_string(since(start).count()) + " ms");
   return {};
@@ -617,14 +637,15 @@ void Session::watch_roots() {
     ++roots_left_;
     static_cast<void>(loop_->add(fd, EPOLLIN, [this, fd, pid](uint32_t) {
       loop_->remove(fd);
+      const std::lock_guard lock(targets_mutex_);
       targets_.ended(pid);
-      if (--roots_left_ == 0) {
+      if (--roots_left_ == 0 && !declared_.targets) {
         end(End::kTargetsGone);
       }
     }));
     roots_.push_back(std::move(pidfd));
   }
-  if (roots_left_ == 0 && !targets_.roots().empty()) {
+  if (roots_left_ == 0 && !targets_.roots().empty() && !declared_.targets) {
     end(End::kTargetsGone);
   }
 }
@@ -632,11 +653,13 @@ void Session::watch_roots() {
 Result<void> Session::wait_for_end() {
   int sweeps = 0;
   while (end_ == End::kNone) {
-    const bool sweeping = targets_.follow() && sweeps < kSweeps;
+    const bool sweeping =
+        targets_.follow() && (sweeps < kSweeps || declared_.targets);
     TRY(loop_->wait(kLook));
     watchdog_.look(options_.script);
     if (sweeping) {
       ++sweeps;
+      const std::lock_guard lock(targets_mutex_);
       targets_.sweep();
     }
   }

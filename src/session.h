@@ -15,6 +15,7 @@
 #include <atomic>
 #include <future>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
@@ -126,7 +127,8 @@ class Session {
   bool results_on_stdout_ = true;
   std::optional<Command> command_;
   Targets targets_;
-  std::vector<Fd> roots_;  // pidfds, where no hook tells when they end
+  std::mutex targets_mutex_;  // while the script thread runs
+  std::vector<Fd> roots_;     // pidfds, where no hook tells when they end
   size_t roots_left_ = 0;
 
   bpf::SharedMaps maps_;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <climits>
+#include <iterator>
 #include <optional>
 
 #include "base/log.h"
@@ -69,15 +70,18 @@ Result<Targets> Targets::parse(const std::vector<std::string>& pids,
 }
 
 Targets::Mode Targets::mode() const {
+  if (changing_) {
+    return Mode::kTree;
+  }
   if (roots_.empty()) {
     return Mode::kAllButTree;
   }
   return !follow_ && roots_.size() == 1 ? Mode::kOneProcess : Mode::kTree;
 }
 
-bool Targets::insert(pid_t pid, bool traced) {
+bool Targets::insert(pid_t pid, pid_t target, bool traced) {
   const auto stat = kernel::read_stat(kProc, pid);
-  if (is_dead(stat) || !tree_.insert(pid, traced)) {
+  if (is_dead(stat) || !tree_.insert(pid, target, traced)) {
     return false;
   }
   entered_.push_back(
@@ -86,20 +90,35 @@ bool Targets::insert(pid_t pid, bool traced) {
 }
 
 void Targets::hide_carriers(const std::set<pid_t>& tree) {
-  for (pid_t pid : own_processes(carried_)) {
+  if (own_.empty()) {
+    own_ = own_processes(carried_);
+  }
+  for (const pid_t pid : own_) {
     if (roots_.contains(pid)) {
       log::warn("process " + std::to_string(pid) +
                 " carries this output and is traced because it was named: "
                 "its writes cause new ones");
     } else if (roots_.empty() || tree.contains(pid)) {
-      insert(pid, false);
+      insert(pid, roots_.empty() ? 0 : target_of(pid, *roots_.begin()), false);
     }
   }
 }
 
+/// The nearest target above a process, or itself; `otherwise` for one that has
+/// lost its parents.
+pid_t Targets::target_of(pid_t pid, pid_t otherwise) const {
+  for (pid_t at = pid; roots_.size() > 1 && at > 1;) {
+    if (roots_.contains(at)) {
+      return at;
+    }
+    const auto stat = kernel::read_stat(kProc, at);
+    at = stat ? stat->ppid : 0;
+  }
+  return otherwise;
+}
+
 /// Adds those whose parent is in the tree, living or not.
-bool Targets::add_births(std::set<pid_t>& tree) const {
-  const size_t before = tree.size();
+void Targets::add_births(std::set<pid_t>& tree) const {
   const auto births = tree_.births();
   for (size_t size = 0; size != tree.size();) {
     size = tree.size();
@@ -109,53 +128,57 @@ bool Targets::add_births(std::set<pid_t>& tree) const {
       }
     }
   }
-  return tree.size() != before;
+}
+
+/// Puts processes and all their descendants into the map; `target` is one of
+/// those whose trees they are. A child that was born before its parent was in
+/// the map is found by the look behind that, or among the births if it is gone
+/// already; one that is born later is entered by the hook.
+void Targets::enter_trees(std::set<pid_t> tree, pid_t target) {
+  hide_carriers(tree);
+  for (std::set<pid_t> found = tree; !found.empty();) {
+    for (const pid_t pid : found) {
+      const pid_t of = target_of(pid, target);
+      if (!insert(pid, of, true)) {
+        tree_.move(pid, of);
+      }
+    }
+    std::set<pid_t> now = kernel::descendants(kProc, tree);
+    now.insert(tree.begin(), tree.end());
+    add_births(now);
+    found.clear();
+    std::set_difference(now.begin(), now.end(), tree.begin(), tree.end(),
+                        std::inserter(found, found.end()));
+    tree = std::move(now);
+  }
+  control_->set_entering(false);
 }
 
 Result<void> Targets::enter(const bpf::SharedMaps& maps,
                             bpf::Control& control) {
   tree_ = bpf::Tree(maps, control);
+  control_ = &control;
   switch (mode()) {
     case Mode::kAllButTree:
       hide_carriers({});
       return {};
     case Mode::kOneProcess:
-      break;
+      if (const auto stat = kernel::read_stat(kProc, *roots_.begin())) {
+        processes_ = 1;
+        threads_ = stat->threads;
+      }
+      return {};
     case Mode::kTree:
-      if (!follow_) {
-        for (pid_t pid : roots_) {
-          insert(pid, true);
-        }
-        break;
-      }
-      if (roots_ == std::set{command_}) {
-        // Just forked, by us: it has no children and carries nothing.
-        insert(command_, true);
-        break;
-      }
-      std::set<pid_t> tree = kernel::descendants(kProc, roots_);
-      hide_carriers(tree);
-      // Until a look finds nobody new: a process that was not yet known may
-      // have forked behind the look's back, and be gone already.
-      for (bool again = true; again;) {
-        again = false;
-        for (pid_t pid : tree) {
-          again |= insert(pid, true);
-        }
-        for (const pid_t pid : kernel::descendants(kProc, tree)) {
-          tree.insert(pid);
-        }
-        again |= add_births(tree);
-      }
-      control.set_entering(false);
       break;
   }
-  if (mode() == Mode::kOneProcess) {
-    if (const auto stat = kernel::read_stat(kProc, *roots_.begin())) {
-      processes_ = 1;
-      threads_ = stat->threads;
+  if (!follow_ || roots_.empty() || roots_ == std::set{command_}) {
+    // A command was just forked, by us: it has no children and carries nothing.
+    for (const pid_t pid : roots_) {
+      insert(pid, pid, true);
     }
-    return {};
+    control.set_entering(false);
+  } else {
+    enter_trees(kernel::descendants(kProc, roots_), *roots_.begin());
   }
   for (const Entry& entry : entered_) {
     const auto stat = kernel::read_stat(kProc, entry.pid);
@@ -168,8 +191,39 @@ Result<void> Targets::enter(const bpf::SharedMaps& maps,
   return {};
 }
 
+Result<bool> Targets::add(pid_t pid) {
+  const std::optional<pid_t> process = kernel::process_of_thread(kProc, pid);
+  if (!process || *process != pid || is_dead(kernel::read_stat(kProc, pid))) {
+    return fail("no such process: " + std::to_string(pid));
+  }
+  if (roots_.contains(pid) && tree_.has_target(pid)) {
+    return false;
+  }
+  roots_.insert(pid);
+  if (!follow_) {
+    insert(pid, pid, true);
+    return true;
+  }
+  tree_.forget_births();
+  control_->set_entering(true);
+  enter_trees(kernel::descendants(kProc, {pid}), pid);
+  sweep();
+  return true;
+}
+
+bool Targets::remove(pid_t pid) {
+  const bool was_there = tree_.has_target(pid);
+  tree_.erase_target(pid);
+  return roots_.erase(pid) != 0 && was_there;
+}
+
+std::vector<pid_t> Targets::list() {
+  std::erase_if(roots_, [this](pid_t pid) { return !tree_.has_target(pid); });
+  return {roots_.begin(), roots_.end()};
+}
+
 std::string Targets::describe() const {
-  if (roots_.empty()) {
+  if (mode() == Mode::kAllButTree) {
     return "all processes";
   }
   return counted(processes_, "process", "processes") + ", " +

@@ -40,14 +40,31 @@ class Targets {
   /// left out, or each event would make another one.
   void expect_carriers() { carried_ = true; }
 
+  /// There will be add() and remove(): nobody but the roots is traced, even
+  /// while there are none.
+  void let_change() { changing_ = true; }
+
   [[nodiscard]] Mode mode() const;
-  [[nodiscard]] bool follow() const { return follow_ && !roots_.empty(); }
+  [[nodiscard]] bool follow() const {
+    return follow_ && (changing_ || !roots_.empty());
+  }
   [[nodiscard]] const std::set<pid_t>& roots() const { return roots_; }
 
   /// Puts the processes into the map. The fork and exit hooks must be
   /// attached already, so that nothing is missed between them and the looks
   /// at /proc. `maps` and `control` must outlive the targets.
   Result<void> enter(const bpf::SharedMaps& maps, bpf::Control& control);
+
+  /// Adds a process with its tree while the trace runs, without a gap. False if
+  /// it is a target already; an error if there is no such process.
+  Result<bool> add(pid_t pid);
+
+  /// From now on neither the process nor its tree is traced. False if it is no
+  /// target.
+  bool remove(pid_t pid);
+
+  /// The targets of which a process is left.
+  std::vector<pid_t> list();
 
   /// What is traced, for the ready line: "3 processes, 12 threads".
   [[nodiscard]] std::string describe() const;
@@ -63,15 +80,20 @@ class Targets {
   [[nodiscard]] std::vector<std::string> blind_spots() const;
 
  private:
-  bool insert(pid_t pid, bool traced);
-  bool add_births(std::set<pid_t>& tree) const;
+  bool insert(pid_t pid, pid_t target, bool traced);
+  void enter_trees(std::set<pid_t> tree, pid_t target);
+  [[nodiscard]] pid_t target_of(pid_t pid, pid_t otherwise) const;
+  void add_births(std::set<pid_t>& tree) const;
   void hide_carriers(const std::set<pid_t>& tree);
 
   bool follow_ = true;
+  bool changing_ = false;
   bool carried_ = false;
   pid_t command_ = 0;
   std::set<pid_t> roots_;
+  std::set<pid_t> own_;  // the tracer, and what carries its output
   bpf::Tree tree_;
+  bpf::Control* control_ = nullptr;
   struct Entry {
     pid_t pid;
     uint64_t start_time;

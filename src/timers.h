@@ -32,8 +32,8 @@ class Timers {
     size_t timer = 0;  // which of the intervals
     uint64_t ts = 0;
   };
-  /// Takes the next one, which is due, and says what time it is. Of the times that have
-  /// passed unnoticed until `now`, all but the last are left out.
+  /// Takes the next one, which is due, and says what time it is. Of the times
+  /// that have passed unnoticed until `now`, all but the last are left out.
   Due take(uint64_t now);
 
  private:

@@ -93,6 +93,7 @@ tracer.quote = quote.quote
 -- What not every script needs: the module that is loaded when it is first asked
 -- for. A module gives the function of that name, or stands for itself.
 local LAZY = {
+  targets = "tracer.targets",
 }
 
 --- Raises for a name that there is not, with the nearest that there is.

@@ -354,9 +354,9 @@ local PROCESS_FIELDS = { user = true, exe = true, cgroup = true }
 -- What shows that a script wants the payload of its events.
 local PAYLOAD_FIELDS = { data = true, truncated = true }
 
--- What shows that a handler may end the trace.
-local STOP = { stop = true }
-local stops = false
+-- What shows that a handler may end the trace, or that targets may change.
+local STOP, TARGETS = { stop = true }, { targets = true }
+local stops, targets = false, false
 
 --- A probe without handlers shows all there is.
 local function shows_whole_events()
@@ -382,6 +382,7 @@ function M.load(r)
   local processes, payload = false, false
   local function look(code)
     stops = stops or names.occur(code, STOP)
+    targets = targets or names.occur(code, TARGETS)
     processes = processes or names.occur(code, PROCESS_FIELDS)
     payload = payload or names.occur(code, PAYLOAD_FIELDS)
   end
@@ -398,6 +399,7 @@ function M.load(r)
   end
   return { probes = sources, base = parsed.base, timers = intervals,
     positionals = parsed.positionals, processes = processes,
+    targets = targets,
     payload = payload or shows_whole_events() }
 end
 

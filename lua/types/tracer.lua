@@ -77,6 +77,26 @@ function tracer.at_end(fn) end
 ---@param fn fun(loss: Loss)
 function tracer.on_loss(fn) end
 
+--- Who is traced, changed while the trace runs. A script that names it begins
+--- with the targets of its command line, or with none, and does not end when
+--- none is left. In a replay nothing changes: add and remove return true.
+tracer.targets = {}
+
+--- Traces a process and all its descendants from now on, without a gap.
+---@param pid integer
+---@return boolean? added false if it is a target already; nil if there is none
+---@return string? message
+function tracer.targets:add(pid) end
+
+--- Traces neither the process nor its descendants any more.
+---@param pid integer
+---@return boolean removed false if it is no target
+function tracer.targets:remove(pid) end
+
+--- The targets of which a process is left, by number.
+---@return integer[]
+function tracer.targets:list() end
+
 --- The text in double quotes with escapes for all that is not printable, as
 --- Go's %q: "a\n", "\x1b[0m". Raises if it is given no string.
 ---@param text string

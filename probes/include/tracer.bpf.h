@@ -129,8 +129,9 @@ struct tracer_stats {
 };
 BPF_PERCPU_ARRAY(tracer_stats, struct tracer_stats, 1);
 
-/* By process: 1, traced; 0, only its children are (the tracer itself and what
- * carries its output). */
+/* By process: the target in whose tree it is. With TRACER_HIDDEN only its
+ * children are traced (the tracer itself and what carries its output). */
+#define TRACER_HIDDEN 0x80000000
 BPF_HASH(tracer_tree, u32, u32, 32768);
 
 /* Child and parent, while a tree is being entered, where the parent is not in
@@ -176,7 +177,7 @@ static inline bool tracer_traced(void) {
   } else {
     u32 *traced = tracer_tree.lookup(&tgid);
     if (P_tracer_select == 2) {
-      if (!traced || !*traced) {
+      if (!traced || *traced & TRACER_HIDDEN) {
         return false;
       }
     } else if (traced) {
@@ -296,7 +297,7 @@ RAW_TRACEPOINT_PROBE(sched_process_fork) {
   struct task_struct *child = (struct task_struct *)ctx->args[1];
   u32 parent_tgid = parent->tgid;
   u32 child_tgid = child->tgid;
-  u32 traced = 1;
+  u32 *in_tree, target;
   struct tracer_stats *stats;
   struct tracer_control *control;
   if (parent_tgid == child_tgid) {
@@ -312,13 +313,15 @@ RAW_TRACEPOINT_PROBE(sched_process_fork) {
   if (control->entering) {
     tracer_births.update(&child_tgid, &parent_tgid);
   }
-  if (!tracer_tree.lookup(&parent_tgid)) {
+  in_tree = tracer_tree.lookup(&parent_tgid);
+  if (!in_tree) {
     return 0;
   }
+  target = *in_tree & ~TRACER_HIDDEN;
   if (control->entering) {
     tracer_births.delete(&child_tgid);
   }
-  if (tracer_tree.insert(&child_tgid, &traced) == 0) {
+  if (tracer_tree.insert(&child_tgid, &target) == 0) {
     __sync_fetch_and_add(&control->alive, 1);
   } else {
     stats->unfollowed++;
@@ -341,7 +344,7 @@ RAW_TRACEPOINT_PROBE(sched_process_exit) {
     return 0;
   }
   /* Two last threads may both find nobody alive: only one can delete. */
-  counted = *traced;
+  counted = !(*traced & TRACER_HIDDEN);
   if (tracer_tree.delete(&tgid) == 0 && counted) {
     __sync_fetch_and_add(&control->alive, -1);
     if (control->alive == 0) {

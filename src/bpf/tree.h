@@ -7,6 +7,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <utility>
 #include <vector>
 
@@ -21,18 +22,31 @@ class Tree {
   /// `control` must outlive the tree, as must the maps.
   Tree(const SharedMaps& maps, Control& control);
 
-  /// Enters a process: traced, or only followed to its children. False if it
-  /// is there already, or if the map is full.
-  bool insert(pid_t pid, bool traced);
+  /// Enters a process into the tree of a target: traced, or only followed to
+  /// its children. False if it is there already, or if the map is full.
+  bool insert(pid_t pid, pid_t target, bool traced);
+
+  /// Moves a process that is there to another target.
+  void move(pid_t pid, pid_t target);
 
   /// Takes a process off; does nothing if it is not there.
   void erase(pid_t pid);
 
+  /// Takes all processes of a target off, those that are just being born, too.
+  void erase_target(pid_t target);
+
+  /// Is there a process of this target?
+  [[nodiscard]] bool has_target(pid_t target) const;
+
   /// Child and parent of each process that was born while
   /// Control::set_entering() was on, whether they are in the tree or not.
   [[nodiscard]] std::vector<std::pair<pid_t, pid_t>> births() const;
+  /// Forgets those of an earlier time.
+  void forget_births();
 
  private:
+  static std::vector<std::pair<uint32_t, uint32_t>> entries(int map);
+
   int map_ = -1;
   int births_ = -1;
   Control* control_ = nullptr;

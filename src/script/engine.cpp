@@ -24,6 +24,16 @@ void tracer_limit_reached(void* engine) {
 void tracer_stop(void* engine, int status) {
   static_cast<tracer::script::Engine*>(engine)->stop(status);
 }
+int tracer_target_add(void* engine, int pid) {
+  return static_cast<tracer::script::Engine*>(engine)->add_target(pid);
+}
+int tracer_target_remove(void* engine, int pid) {
+  return static_cast<tracer::script::Engine*>(engine)->remove_target(pid) ? 1
+                                                                          : 0;
+}
+size_t tracer_target_list(void* engine, int32_t* out, size_t room) {
+  return static_cast<tracer::script::Engine*>(engine)->list_targets(out, room);
+}
 void tracer_say(int level, const char* text, size_t size) {
   const std::string printable = tracer::log::printable({text, size});
   level == 0 ? tracer::log::note(printable) : tracer::log::warn(printable);
@@ -240,8 +250,8 @@ Error Engine::take_error() {
 Result<Declared> Engine::load(const ScriptFile& script,
                               const std::vector<std::string>& arguments,
                               const std::vector<BaseOption>& base) {
-  Result<std::string> text = script.text ? Result<std::string>(*script.text)
-                                         : read_file(script.path);
+  Result<std::string> text =
+      script.text ? Result<std::string>(*script.text) : read_file(script.path);
   if (!text) {
     return fail_usage(
         "no script " + std::move(text).error().message,
@@ -352,6 +362,9 @@ Declared Engine::read_declared() {
   });
   lua_getfield(lua_, -1, "processes");
   declared.processes = lua_toboolean(lua_, -1) != 0;
+  lua_pop(lua_, 1);
+  lua_getfield(lua_, -1, "targets");
+  declared.targets = lua_toboolean(lua_, -1) != 0;
   lua_pop(lua_, 1);
   lua_getfield(lua_, -1, "payload");
   declared.payload = lua_toboolean(lua_, -1) != 0;
@@ -520,6 +533,34 @@ void Engine::limit_reached() {
 void Engine::stop(int status) {
   is_over_ = true;
   host_.on_stop(status);
+}
+
+/// 1: it is one now; 0: it was one already; -1: last_text() says why not.
+int Engine::add_target(pid_t pid) {
+  if (!host_.add_target) {
+    return 1;
+  }
+  Result<bool> added = host_.add_target(pid);
+  if (added) {
+    return *added ? 1 : 0;
+  }
+  refusal_ = std::move(added.error().message);
+  last_text_ = refusal_;
+  return -1;
+}
+
+bool Engine::remove_target(pid_t pid) const {
+  return !host_.remove_target || host_.remove_target(pid);
+}
+
+/// How many there are; as many as there is room for are put into `out`.
+size_t Engine::list_targets(int32_t* out, size_t room) const {
+  if (!host_.list_targets) {
+    return 0;
+  }
+  const std::vector<pid_t> pids = host_.list_targets();
+  std::copy_n(pids.begin(), std::min(pids.size(), room), out);
+  return pids.size();
 }
 
 size_t Engine::event_room(const events::Header* event) const {

@@ -74,6 +74,7 @@ struct Declared {
   bool processes = false;                 // e.user, e.exe or e.cgroup
   bool payload = true;                    // e.data or e.truncated
   std::vector<uint64_t> timers;           // of tracer.every, in nanoseconds
+  bool targets = false;                   // tracer.targets
 };
 
 /// Events lost for one cause: since the last time, and in all.
@@ -103,8 +104,12 @@ class Engine {
   /// What the engine needs of its owner. Called on the thread that runs it.
   struct Host {
     std::function<void(std::string_view bytes)> emit;
-    std::function<void()> on_limit;  // the last event of -n was shown
+    std::function<void()> on_limit;           // the last event of -n was shown
     std::function<void(int status)> on_stop;  // the script wants to end
+    /// tracer.targets; without these, nothing can be added or removed.
+    std::function<Result<bool>(pid_t pid)> add_target;
+    std::function<bool(pid_t pid)> remove_target;
+    std::function<std::vector<pid_t>()> list_targets;
   };
 
   static Result<std::unique_ptr<Engine>> create(const Paths& paths, Host host);
@@ -157,6 +162,9 @@ class Engine {
   void emit(std::string_view bytes) { host_.emit(bytes); }
   void limit_reached();
   void stop(int status);
+  int add_target(pid_t pid);
+  [[nodiscard]] bool remove_target(pid_t pid) const;
+  size_t list_targets(int32_t* out, size_t room) const;
   size_t event_room(const events::Header* event) const;
   size_t event_json(const events::Header* event, char* out);
   size_t event_prefix(const events::Header* event, char* out);
@@ -191,6 +199,7 @@ class Engine {
   size_t records_ = 0;  // of the process table, in this batch
   std::unordered_map<uint32_t, std::string> user_names_;
   std::string_view last_text_;  // what process_text() has found
+  std::string refusal_;         // of add_target()
   uint64_t delivered_ = 0;
   std::vector<JsonPlan> json_;  // by event type
   std::vector<std::string> event_names_;

@@ -608,11 +608,11 @@ TEST_F(EngineProcessTest, AnEventMayHaveAFieldOfThatName) {
 }
 
 TEST_F(EngineTest, CallsWhatIsForTheStartAndForTheTimers) {
-  const Result<Declared> declared = load(
-      kTop +
-      "tracer.at_start(function() print('start') end)\n"
-      "tracer.every('500ms', function() print('half') end)\n"
-      "tracer.every(2, function() print('two') end)");
+  const Result<Declared> declared =
+      load(kTop +
+           "tracer.at_start(function() print('start') end)\n"
+           "tracer.every('500ms', function() print('half') end)\n"
+           "tracer.every(2, function() print('two') end)");
   ASSERT_TRUE(declared);
   EXPECT_EQ(declared->timers,
             (std::vector<uint64_t>{500'000'000, 2'000'000'000}));
@@ -650,18 +650,19 @@ TEST_F(EngineTest, StopsBehindTheEventThatWantedIt) {
 }
 
 TEST_F(EngineTest, CannotStopBeforeItRuns) {
-  EXPECT_EQ(load_error(kTop + "tracer.stop()").message,
-            "test.lua:3: tracer.stop: the trace does not run yet; error(…) ends "
-            "a script");
+  EXPECT_EQ(
+      load_error(kTop + "tracer.stop()").message,
+      "test.lua:3: tracer.stop: the trace does not run yet; error(…) ends "
+      "a script");
 }
 
 TEST_F(EngineTest, RefusesAStatusThatIsTooLarge) {
-  const Error error =
-      run_error(kTop + "write:on(function(e)\n  tracer.stop(256)\nend)",
-                {write_of("x")});
-  EXPECT_EQ(error.message, "test.lua:4: tracer.stop: a status from 0 to 255 "
-                           "expected, got 256" +
-                               kAtTheEvent);
+  const Error error = run_error(
+      kTop + "write:on(function(e)\n  tracer.stop(256)\nend)", {write_of("x")});
+  EXPECT_EQ(error.message,
+            "test.lua:4: tracer.stop: a status from 0 to 255 "
+            "expected, got 256" +
+                kAtTheEvent);
 }
 
 TEST_F(EngineTest, NamesWhatTheLibraryDoesNotHave) {

@@ -1,0 +1,70 @@
+-- SPDX-License-Identifier: Apache-2.0
+--
+-- tracer.targets: who is traced, changed while the trace runs. A script that
+-- names it begins with the targets of its command line, or with none, and does
+-- not end when none is left.
+--
+-- In a replay nothing can be added or removed: both say that it is done.
+
+local core = require "tracer.core"
+local ffi = require "ffi"
+
+ffi.cdef [[
+int tracer_target_add(void *engine, int pid);
+int tracer_target_remove(void *engine, int pid);
+size_t tracer_target_list(void *engine, int32_t *out, size_t room);
+]]
+
+local C = ffi.C
+local engine = ffi.cast("void *", core.engine)
+
+local targets = {}
+
+local function check(pid, what)
+  if type(pid) ~= "number" or pid % 1 ~= 0 or pid < 1 or pid >= 2 ^ 31 then
+    error(("tracer.targets:%s: a process id expected, got %s")
+      :format(what, tostring(pid)), 3)
+  end
+end
+
+--- Traces a process and all its descendants from now on.
+---@param pid integer
+---@return boolean? added false if it is a target already; nil if it cannot be one
+---@return string? message why not
+function targets:add(pid) -- luacheck: no self
+  check(pid, "add")
+  local result = C.tracer_target_add(engine, pid)
+  if result < 0 then
+    return nil, ffi.string(C.tracer_last_text(engine),
+      tonumber(C.tracer_last_size(engine)))
+  end
+  return result == 1
+end
+
+--- Traces neither the process nor its descendants any more.
+---@param pid integer
+---@return boolean removed false if it is no target
+function targets:remove(pid) -- luacheck: no self
+  check(pid, "remove")
+  return C.tracer_target_remove(engine, pid) == 1
+end
+
+--- The targets of which a process is left, by number.
+---@return integer[]
+function targets:list() -- luacheck: no self
+  local room = 64
+  while true do
+    local out = ffi.new("int32_t[?]", room)
+    local count = tonumber(C.tracer_target_list(engine, out, room))
+    if count <= room then
+      local list = {}
+      for i = 1, count do
+        list[i] = out[i - 1]
+      end
+      return list
+    end
+    room = count * 2
+  end
+end
+
+return targets
