@@ -15,8 +15,10 @@
 #include "base/paths.h"
 #include "base/result.h"
 #include "base/words.h"
+#include "cli/export.h"
 #include "cli/info.h"
 #include "cli/options.h"
+#include "export_command.h"
 #include "replay.h"
 #include "session.h"
 
@@ -68,6 +70,18 @@ Result<int> info(const std::vector<std::string>& words) {
   return 0;
 }
 
+Result<int> export_recording(const std::vector<std::string>& words) {
+  const ExportCommand command = TRY(cli::parse_export(words));
+  if (command.help) {
+    TRY(write_all(1, cli::export_usage()));
+    return 0;
+  }
+  if (command.quiet) {
+    log::set_level(log::Level::kWarn);
+  }
+  return run_export(command);
+}
+
 Result<int> help(const std::vector<std::string>&) {
   TRY(write_all(1, cli::overview()));
   return 0;
@@ -88,6 +102,7 @@ constexpr Command kCommands[] = {
     {"record", run<Verb::kRecord>},
     {"replay", run<Verb::kReplay>},
     {"info", info},
+    {"export", export_recording},
     {"help", help},
     {"--help", help},
     {"-h", help},
