@@ -14,13 +14,13 @@
 
 #include "events/batch.h"
 #include "events/merge.h"
+#include "format/clock.h"
+#include "format/json.h"
+#include "format/text.h"
 #include "recording/reader.h"
 #include "recording/writer.h"
-#include "script/clock.h"
 #include "script/engine.h"
 #include "script/events.h"
-#include "script/json.h"
-#include "script/text.h"
 
 namespace tracer {
 namespace {
@@ -117,12 +117,12 @@ BENCHMARK_CAPTURE(BM_Json, binary, binary, 1)->Arg(64)->Arg(4096);
 
 void BM_JsonPlan(benchmark::State& state) {
   const SchemaMaker maker = write_schema();
-  const script::JsonPlan plan(maker.schema(), maker.schema().events[0]);
+  const format::JsonPlan plan(maker.schema(), maker.schema().events[0]);
   events::Batch batch;
   write_of(plain_text(static_cast<size_t>(state.range(0)))).add_to(batch);
   const events::Header* event = batch.event(0);
   std::vector<char> out(plan.room(event->len));
-  script::Clock clock(kNoon, 0);
+  format::Clock clock(kNoon, 0);
   for (auto _ : state) {
     benchmark::DoNotOptimize(plan.format(event, clock, out.data()));
     benchmark::ClobberMemory();
@@ -192,7 +192,7 @@ void BM_Writesnoop(benchmark::State& state, bool json) {
           {.path = home + "/scripts/writesnoop.lua", .name = "writesnoop"}, {},
           {}) ||
       !(*engine)->bind({{.schema = &maker.schema(), .declared = 0}},
-                       {.json = json}, script::Clock(kNoon, 0))) {
+                       {.json = json}, format::Clock(kNoon, 0))) {
     state.SkipWithError("scripts/writesnoop.lua does not load");
     return;
   }

@@ -5,10 +5,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <csignal>
 #include <cstdlib>
-#include <cstring>
 #include <string>
 #include <vector>
 
@@ -17,8 +15,10 @@
 #include "base/paths.h"
 #include "base/result.h"
 #include "base/words.h"
+#include "cli/export.h"
 #include "cli/info.h"
 #include "cli/options.h"
+#include "export_command.h"
 #include "replay.h"
 #include "session.h"
 
@@ -61,17 +61,25 @@ Result<int> info(const std::vector<std::string>& words) {
     return fail_usage("tracer info takes the name of one recording",
                       "write it as: tracer info FILE");
   }
-  Fd fd(words[0] == "-" ? fcntl(0, F_DUPFD_CLOEXEC, 3)
-                        : open(words[0].c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) {
-    return fail_usage("no recording " + words[0] + ": " + strerror(errno));
-  }
-  Result<recording::Info> found = recording::summarize(std::move(fd));
+  Result<recording::Info> found =
+      recording::summarize(TRY(recording::open_file(words[0])));
   if (!found) {
     return tl::unexpected(std::move(found).error().context(words[0]));
   }
   TRY(write_all(1, cli::describe(*found)));
   return 0;
+}
+
+Result<int> export_recording(const std::vector<std::string>& words) {
+  const ExportCommand command = TRY(cli::parse_export(words));
+  if (command.help) {
+    TRY(write_all(1, cli::export_usage()));
+    return 0;
+  }
+  if (command.quiet) {
+    log::set_level(log::Level::kWarn);
+  }
+  return run_export(command);
 }
 
 Result<int> help(const std::vector<std::string>&) {
@@ -94,6 +102,7 @@ constexpr Command kCommands[] = {
     {"record", run<Verb::kRecord>},
     {"replay", run<Verb::kReplay>},
     {"info", info},
+    {"export", export_recording},
     {"help", help},
     {"--help", help},
     {"-h", help},

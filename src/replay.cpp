@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <csignal>
-#include <cstring>
 #include <ctime>
 
 #include "base/log.h"
@@ -47,13 +46,6 @@ uint64_t clock_now() {
          static_cast<uint64_t>(now.tv_nsec);
 }
 
-/// What a live run adds to the script's probes (probes/processes.bpf.c). Its
-/// records are checked when they are read.
-bool is_process_table(const recording::Probe& probe) {
-  return probe.name == "processes" && probe.schema.events.size() == 1 &&
-         probe.schema.events[0].name == "process";
-}
-
 /// Waits until `moment` of the clock, or for a signal.
 void wait_until(uint64_t moment) {
   const timespec until{.tv_sec = static_cast<time_t>(moment / 1'000'000'000),
@@ -85,20 +77,13 @@ Result<int> Replay::run() {
 }
 
 Result<void> Replay::open_recording() {
-  const bool piped = options_.recording == "-";
-  Fd fd(piped ? fcntl(0, F_DUPFD_CLOEXEC, 3)
-              : open(options_.recording.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) {
-    return fail_usage(
-        "no recording " + options_.recording + ": " + strerror(errno),
-        "tracer record -o FILE SCRIPT PID makes one");
-  }
+  Fd fd = TRY(recording::open_file(options_.recording, options_.output));
   position_ = Fd(fcntl(fd.get(), F_DUPFD_CLOEXEC, 3));
   Result<std::unique_ptr<recording::Reader>> reader =
       recording::Reader::open(std::move(fd));
   if (!reader) {
-    return tl::unexpected(std::move(reader).error().context(
-        piped ? "standard input" : options_.recording));
+    return tl::unexpected(
+        std::move(reader).error().context(options_.recording));
   }
   reader_ = std::move(*reader);
   return {};
@@ -155,7 +140,7 @@ Result<void> Replay::match_probes() {
     matches_[*found] = i;
   }
   for (size_t r = 0; r < recorded.size(); ++r) {
-    if (is_process_table(recorded[r])) {
+    if (recording::is_process_table(recorded[r])) {
       has_table_ = true;
       selection_.add_table(recorded[r]);
       continue;
@@ -193,7 +178,7 @@ Result<void> Replay::bind() {
     const recording::Probe& probe = reader_->probes()[r];
     bound.push_back({.schema = &probe.schema,
                      .declared = matches_[r],
-                     .is_process_table = is_process_table(probe)});
+                     .is_process_table = recording::is_process_table(probe)});
   }
   const recording::Meta& meta = reader_->meta();
   const auto ticks = meta.facts.find(kTimersFact);
@@ -203,7 +188,7 @@ Result<void> Replay::bind() {
     timers_ = Timers(declared_.timers, meta.start);
   }
   return engine_->bind(bound, options_.show,
-                       script::Clock(meta.wall_offset, meta.start));
+                       format::Clock(meta.wall_offset, meta.start));
 }
 
 Result<void> Replay::open_sink() {

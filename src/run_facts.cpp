@@ -36,7 +36,7 @@ std::string timers_text(const std::vector<uint64_t>& intervals) {
 
 recording::Meta describe_run(const RunCommand& options,
                              const script::Declared& declared,
-                             const script::Clock& clock) {
+                             const format::Clock& clock) {
   recording::Meta meta;
   utsname name{};
   uname(&name);

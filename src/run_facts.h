@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "artifact/artifact.h"
+#include "format/clock.h"
 #include "recording/format.h"
 #include "run_command.h"
-#include "script/clock.h"
 #include "script/engine.h"
 
 namespace tracer {
@@ -17,7 +17,7 @@ namespace tracer {
 /// Kernel, machine, command line, clock, timers. Not the host's name.
 recording::Meta describe_run(const RunCommand& options,
                              const script::Declared& declared,
-                             const script::Clock& clock);
+                             const format::Clock& clock);
 
 /// Name of the fact that holds what timers_text() makes.
 inline constexpr const char* kTimersFact = "timers";

@@ -467,7 +467,7 @@ Result<void> Session::attach() {
   }
   reader_ = TRY(bpf::Reader::open(maps_, *control_, queue_, std::move(rings_),
                                   std::move(reader)));
-  clock_ = script::Clock::now();
+  clock_ = format::Clock::now();
   if (shows()) {
     TRY(engine_->bind(bound, options_.show, clock_));
   }

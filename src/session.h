@@ -32,10 +32,10 @@
 #include "bpf/reader.h"
 #include "command.h"
 #include "events/queue.h"
+#include "format/clock.h"
 #include "loss.h"
 #include "recording/writer.h"
 #include "run_command.h"
-#include "script/clock.h"
 #include "script/engine.h"
 #include "sinks/file.h"
 #include "targets.h"
@@ -141,7 +141,7 @@ class Session {
   std::unique_ptr<bpf::Reader> reader_;
 
   script::Declared declared_;
-  script::Clock clock_ = script::Clock::now();
+  format::Clock clock_ = format::Clock::now();
   std::unique_ptr<recording::Writer> recorder_;
   std::set<uint32_t> named_users_;  // in the recording
   uint64_t recorded_ = 0;           // events of a trace that is not shown

@@ -54,7 +54,7 @@ local CUT = 0x4000
 local TYPE_MASK = 0x3fff
 local MOST_UPVALUE_TYPES = 12 -- with four upvalues each
 local MOST_TEXTS = 4096 -- about processes, of each field
-local TIME_ROOM = 40 -- Clock::kRoom in src/script/clock.h
+local TIME_ROOM = 40 -- Clock::kRoom in src/format/clock.h
 
 -- The engine, for its functions; and what it shares with the loop.
 local engine = ffi.cast("void *", core.engine)

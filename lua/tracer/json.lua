@@ -2,7 +2,7 @@
 --
 -- Values as JSON, appended to a string.buffer, that any parser reads back
 -- whatever bytes a traced process wrote. Strings and integers are written in
--- C++ (src/script/text.h), one call for each. Objects and lists are not made
+-- C++ (src/format/text.h), one call for each. Objects and lists are not made
 -- here: who knows the fields writes the braces once, not per event.
 
 local ffi = require "ffi"
@@ -56,7 +56,7 @@ function M.string_to(buf, text, latin1, size)
   if latin1 == nil then
     latin1 = not valid(text, size)
   end
-  -- TRACER_JSON_ROOM in src/script/text.h.
+  -- TRACER_JSON_ROOM in src/format/text.h.
   local out = buf:reserve(6 * size + 2)
   buf:commit(tonumber(C.tracer_json(text, size, latin1 and 1 or 0, out)))
   return latin1
@@ -77,7 +77,7 @@ function M.integer_to(buf, value)
   if quoted then
     buf:put('"')
   end
-  -- TRACER_INTEGER_ROOM in src/script/text.h.
+  -- TRACER_INTEGER_ROOM in src/format/text.h.
   local out = buf:reserve(20)
   local size = unsigned and C.tracer_u64(value, out)
     or C.tracer_i64(value, out)

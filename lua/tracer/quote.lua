@@ -2,7 +2,7 @@
 --
 -- Text in double quotes, with escapes for all that is not printable: what a
 -- process wrote, safe for a terminal and for a line of its own. The same form
--- as Go's %q. The work is done in C++ (src/script/text.h), one call for each
+-- as Go's %q. The work is done in C++ (src/format/text.h), one call for each
 -- text, straight into the memory of the buffer; compiled loops stay compiled.
 
 local buffer = require "string.buffer"
@@ -28,7 +28,7 @@ local function quote_to(buf, text, size)
     end
     size = #text
   end
-  -- TRACER_QUOTE_ROOM in src/script/text.h.
+  -- TRACER_QUOTE_ROOM in src/format/text.h.
   local out = buf:reserve(4 * size + 2)
   buf:commit(tonumber(C.tracer_quote(text, size, out)))
 end

@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 #include "base/words.h"
-#include "script/clock.h"
+#include "format/clock.h"
 
 namespace tracer::cli {
 namespace {
@@ -28,8 +28,8 @@ std::string seconds(uint64_t nanoseconds) {
 }
 
 std::string wall_time(const recording::Meta& meta, uint64_t ts) {
-  script::Clock clock(meta.wall_offset, meta.start);
-  std::array<char, script::Clock::kRoom> out{};
+  format::Clock clock(meta.wall_offset, meta.start);
+  std::array<char, format::Clock::kRoom> out{};
   return {out.data(), clock.iso(ts, out.data())};
 }
 

@@ -155,11 +155,11 @@ Result<void> set(RunCommand& command, const std::string& name,
         TRY(one_of<bool>(name, value, {{"text", false}, {"json", true}}));
   } else if (name == "time") {
     command.show.time = TRY(
-        one_of<script::TimeStyle>(name, value,
-                                  {{"none", script::TimeStyle::kNone},
-                                   {"wall", script::TimeStyle::kWall},
-                                   {"relative", script::TimeStyle::kRelative},
-                                   {"delta", script::TimeStyle::kDelta}}));
+        one_of<format::TimeStyle>(name, value,
+                                  {{"none", format::TimeStyle::kNone},
+                                   {"wall", format::TimeStyle::kWall},
+                                   {"relative", format::TimeStyle::kRelative},
+                                   {"delta", format::TimeStyle::kDelta}}));
   } else if (name == "buffer") {
     const std::optional<uint64_t> size = parse_size(value);
     if (!size || *size == 0 || *size > (uint64_t{64} << 30)) {
@@ -534,11 +534,13 @@ std::string overview() {
          "[-- CMD ARGS…]\n"
          "       tracer replay [options] FILE SCRIPT [script options]\n"
          "       tracer info FILE\n"
+         "       tracer export --format FORMAT [-o OUT] FILE\n"
          "\n"
          "  run      traces, and shows what happens by a script\n"
          "  record   traces, and keeps it in a file\n"
          "  replay   shows a recording by a script; needs no root\n"
          "  info     what is in a recording\n"
+         "  export   makes of a recording what other tools read\n"
          "\n"
          "  sudo tracer run writesnoop 2182          a process and its "
          "children\n"

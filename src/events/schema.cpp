@@ -255,7 +255,11 @@ class EventCheck {
     return each * type.count;
   }
 
-  static bool is_flexible(const Type& type) {
+  /// A flexible array, or a struct that ends in one.
+  [[nodiscard]] bool is_flexible(const Type& type) const {
+    if (type.kind == Kind::kStruct && !type.members.empty()) {
+      return is_flexible(schema_.types[type.members.back().type]);
+    }
     return type.kind == Kind::kArray && type.count == 0;
   }
 

@@ -199,6 +199,11 @@ Result<void> check_probes(const std::vector<Probe>& probes) {
   return {};
 }
 
+bool is_process_table(const Probe& probe) {
+  return probe.name == "processes" && probe.schema.events.size() == 1 &&
+         probe.schema.events[0].name == "process";
+}
+
 std::vector<uint32_t> struct_sizes(const std::vector<Probe>& probes) {
   std::vector<uint32_t> sizes;
   for (const Probe& probe : probes) {

@@ -117,7 +117,7 @@ struct Meta {
   /// Kernel release, machine, boot id, version of tracer, command line, CPUs,
   /// script, transport: for people. The host's name is not told.
   std::map<std::string, std::string> facts;
-  /// Of script::Clock: wall time minus monotonic time, and the start.
+  /// Of format::Clock: wall time minus monotonic time, and the start.
   int64_t wall_offset = 0;
   uint64_t start = 0;
 };
@@ -128,6 +128,10 @@ struct Probe {
   std::map<std::string, std::vector<int64_t>> parameters;
   events::Schema schema;
 };
+
+/// Is it what a live run adds to the script's probes (probes/processes.bpf.c)?
+/// Its records are checked when they are read (events/processes.h).
+bool is_process_table(const Probe& probe);
 
 struct LossCause {
   std::string name;    // as scripts see it

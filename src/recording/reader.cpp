@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "recording/reader.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <zstd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <utility>
 
@@ -55,7 +58,29 @@ bool is_known(BlockKind kind) {
   return kind >= BlockKind::kMeta && kind <= BlockKind::kIndex;
 }
 
+/// Does `path` lead to what is open as `fd`?
+bool is_same_file(int fd, const std::string& path) {
+  struct stat here {};
+  struct stat there {};
+  return fstat(fd, &here) == 0 && stat(path.c_str(), &there) == 0 &&
+         here.st_dev == there.st_dev && here.st_ino == there.st_ino;
+}
+
 }  // namespace
+
+Result<Fd> open_file(const std::string& name, const std::string& output) {
+  Fd fd(name == "-" ? fcntl(0, F_DUPFD_CLOEXEC, 3)
+                    : open(name.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) {
+    return fail_usage("no recording " + name + ": " + strerror(errno),
+                      "tracer record -o FILE SCRIPT PID makes one");
+  }
+  if (!output.empty() && is_same_file(fd.get(), output)) {
+    return fail_usage("-o " + output + " is the recording itself",
+                      "write to another file");
+  }
+  return fd;
+}
 
 struct Reader::Decompressor {
   Decompressor() : context(ZSTD_createDCtx()) { CHECK(context != nullptr); }

@@ -427,13 +427,13 @@ void Engine::push_schema(const events::Schema& schema) {
 }
 
 Result<void> Engine::bind(const std::vector<BoundProbe>& probes,
-                          const RunOptions& options, Clock clock) {
+                          const RunOptions& options, format::Clock clock) {
   clock_ = clock;
   time_ = options.time;
   push_runtime("bind");
   lua_newtable(lua_);
   set_flag(lua_, "json", options.json);
-  set_flag(lua_, "prefix", options.time != TimeStyle::kNone);
+  set_flag(lua_, "prefix", options.time != format::TimeStyle::kNone);
   set_number(lua_, "limit", static_cast<double>(options.limit));
   lua_newtable(lua_);
   for (size_t i = 0; i < probes.size(); ++i) {

@@ -26,8 +26,8 @@
 #include "events/batch.h"
 #include "events/processes.h"
 #include "events/schema.h"
-#include "script/clock.h"
-#include "script/json.h"
+#include "format/clock.h"
+#include "format/json.h"
 
 struct lua_State;
 
@@ -95,7 +95,7 @@ struct BoundProbe {
 /// How the run shows events.
 struct RunOptions {
   bool json = false;
-  TimeStyle time = TimeStyle::kNone;
+  format::TimeStyle time = format::TimeStyle::kNone;
   uint64_t limit = 0;  // events to show; 0: all
 };
 
@@ -127,7 +127,7 @@ class Engine {
   /// order; their schemas must outlive the engine. Events of a probe that the
   /// script did not declare are left out.
   Result<void> bind(const std::vector<BoundProbe>& probes,
-                    const RunOptions& options, Clock clock);
+                    const RunOptions& options, format::Clock clock);
 
   /// Calls what the script registered for the start.
   Result<void> start();
@@ -192,8 +192,8 @@ class Engine {
   Host host_;
   Paths paths_;
   int runtime_ = 0;  // registry reference to lua/tracer/runtime.lua
-  std::optional<Clock> clock_;
-  TimeStyle time_ = TimeStyle::kNone;
+  std::optional<format::Clock> clock_;
+  format::TimeStyle time_ = format::TimeStyle::kNone;
   bool is_over_ = false;  // the script shall see no more events
   events::Processes processes_;
   size_t records_ = 0;  // of the process table, in this batch
@@ -201,7 +201,7 @@ class Engine {
   std::string_view last_text_;  // what process_text() has found
   std::string refusal_;         // of add_target()
   uint64_t delivered_ = 0;
-  std::vector<JsonPlan> json_;  // by event type
+  std::vector<format::JsonPlan> json_;  // by event type
   std::vector<std::string> event_names_;
   std::array<const events::Header*, events::Batch::kMaxEvents> slots_{};
   std::array<uint64_t, 4> counts_{};  // and whether the script has stopped

@@ -30,7 +30,7 @@ FOREIGN = {
     "lualib.h": {"script"},
     "spdlog": {"base"},
     "tl/": {"base"},
-    "utf8proc": {"script"},
+    "utf8proc": {"format"},
     "zstd": {"recording"},
 }
 
@@ -44,8 +44,10 @@ SEES = {
     "recording": {"base", "events"},
     "bpf": {"base", "kernel", "events", "artifact"},
     "sinks": {"base"},
+    "format": {"base", "events"},
+    "export": {"base", "events", "recording", "format"},
     "control": {"base"},
-    "script": {"base", "kernel", "events", "artifact", "bpf", "sinks"},
+    "script": {"base", "kernel", "events", "artifact", "bpf", "sinks", "format"},
     "compiler": {"base", "kernel", "events", "artifact"},
 }
 SEES["session"] = set(SEES) - {"compiler"}
@@ -106,8 +108,12 @@ def self_test():
         ("script/engine.cpp", "<lua.hpp>", False),
         ("recording/writer.cpp", "<zstd.h>", False),
         ("events/batch.cpp", "<zstd.h>", True),
-        ("recording/reader.cpp", '"script/clock.h"', True),
+        ("recording/reader.cpp", '"format/clock.h"', True),
         ("events/batch.cpp", "<lua.h>", True),
+        ("format/text.cpp", "<utf8proc.h>", False),
+        ("script/engine.cpp", "<utf8proc.h>", True),
+        ("export/chrome.cpp", '"format/json.h"', False),
+        ("export/chrome.cpp", '"script/engine.h"', True),
         ("compiler/compile.cpp", "<bcc/bcc_common.h>", False),
         ("bpf/program.cpp", "<bcc/bcc_common.h>", True),
         ("kernel/btf.cpp", "<bpf/btf.h>", False),

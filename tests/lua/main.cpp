@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Runs the specs named on the command line in a LuaJIT that sees the library
-// in lua/ of the source tree, and by FFI the functions of script/text.h as in
+// in lua/ of the source tree, and by FFI the functions of format/text.h as in
 // the tracer itself. What a spec is, run.lua says.
 #include <cstdio>
 #include <lua.hpp>
 
-#include "script/text.h"
+#include "format/text.h"
 
 namespace {
 

@@ -74,7 +74,7 @@ TEST(ParseRun, TakesAllOptions) {
   EXPECT_EQ(command.show.limit, 5);
   EXPECT_EQ(command.output, "/tmp/out");
   EXPECT_TRUE(command.show.json);
-  EXPECT_EQ(command.show.time, script::TimeStyle::kDelta);
+  EXPECT_EQ(command.show.time, format::TimeStyle::kDelta);
   EXPECT_EQ(command.buffer, 8 << 20);
   EXPECT_TRUE(command.leave && command.fail_on_loss && command.verbose &&
               command.quiet && command.help);

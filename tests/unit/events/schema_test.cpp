@@ -285,6 +285,31 @@ TEST(CheckEvents, TakesAFlexibleArrayOnlyAsTheLastMember) {
       "");
 }
 
+TEST(CheckEvents, TakesAStructThatEndsInAFlexibleArrayOnlyAsTheLastMember) {
+  // Else an event could have more text than its length.
+  const auto ends_so = [](script::SchemaMaker& m) {
+    return m.record(Kind::kStruct, 4,
+                    {{"x", m.number(4), 0}, {"data", m.chars(0), 4}});
+  };
+  EXPECT_EQ(fault(4,
+                  [&](script::SchemaMaker& m) {
+                    return std::vector<Member>{{"in", ends_so(m), kOwn}};
+                  }),
+            "");
+  EXPECT_NE(fault(8,
+                  [&](script::SchemaMaker& m) {
+                    return std::vector<Member>{{"in", ends_so(m), kOwn},
+                                               {"y", m.number(4), kOwn + 4}};
+                  }),
+            "");
+  EXPECT_NE(
+      fault(8,
+            [&](script::SchemaMaker& m) {
+              return std::vector<Member>{{"in", m.array(ends_so(m), 2), kOwn}};
+            }),
+      "");
+}
+
 TEST(CheckEvents, RefusesNamesThatAreNotCs) {
   // They become the text of declarations, and of JSON.
   const auto named = [](const std::string& name) {

@@ -7,9 +7,9 @@
 
 #include <filesystem>
 
+#include "../format/strict_json.h"
 #include "../temporary.h"
 #include "events.h"
-#include "strict_json.h"
 
 namespace tracer::script {
 namespace {
@@ -97,7 +97,8 @@ class EngineTest : public testing::Test {
     if (declared->processes) {
       probes.push_back({.schema = &schema_.schema(), .is_process_table = true});
     }
-    const Result<void> bound = engine_->bind(probes, options, Clock(kNoon, 0));
+    const Result<void> bound =
+        engine_->bind(probes, options, format::Clock(kNoon, 0));
     ASSERT_TRUE(bound) << bound.error().message;
   }
   Result<void> run(const std::vector<Sample>& samples) {
@@ -424,14 +425,15 @@ TEST_F(EngineTest, ShowsNothingWhereAScriptOnlyListens) {
 TEST_F(EngineTest, ShowsJsonWhereAScriptHasNoHandler) {
   start(kTop);
   const std::string json = output_of({write_of("a\n")});
-  EXPECT_TRUE(StrictJson::is_valid(json.substr(0, json.size() - 1))) << json;
+  EXPECT_TRUE(format::StrictJson::is_valid(json.substr(0, json.size() - 1)))
+      << json;
   EXPECT_NE(json.find(R"("fd":1,"data":"a\n","truncated":false)"),
             std::string::npos);
 }
 
 TEST_F(EngineTest, ShowsJsonInsteadOfTextWhenAsked) {
   start(kTop + "write:format(function() error('not called') end)",
-        {.json = true, .time = TimeStyle::kRelative});
+        {.json = true, .time = format::TimeStyle::kRelative});
   const std::string json = output_of({write_of("a"), write_of("b")});
   EXPECT_EQ(json.rfind("{\"ts\":1000000000,", 0), 0) << json;
   EXPECT_EQ(std::count(json.begin(), json.end(), '\n'), 2);
@@ -449,7 +451,7 @@ TEST_F(EngineTest, PutsTheTimeBeforeEachText) {
   start(kTop +
             "write:format(function(e, buf) if e.data ~= '' then "
             "buf:put(e.data, '\\n') end end)",
-        {.time = TimeStyle::kRelative});
+        {.time = format::TimeStyle::kRelative});
   Sample late = write_of("b");
   late.ts = 2'500'000'000;
   EXPECT_EQ(output_of({write_of("a"), write_of(""), late}),
@@ -617,7 +619,7 @@ TEST_F(EngineTest, CallsWhatIsForTheStartAndForTheTimers) {
   EXPECT_EQ(declared->timers,
             (std::vector<uint64_t>{500'000'000, 2'000'000'000}));
   ASSERT_TRUE(engine_->bind({{.schema = &schema_.schema(), .declared = 0}}, {},
-                            Clock(kNoon, 0)));
+                            format::Clock(kNoon, 0)));
   ASSERT_TRUE(engine_->start());
   ASSERT_TRUE(engine_->tick(1));
   ASSERT_TRUE(engine_->tick(0));

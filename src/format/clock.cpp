@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "script/clock.h"
+#include "format/clock.h"
 
 #include <cstdio>
 #include <cstring>
 #include <ctime>
 
-namespace tracer::script {
+namespace tracer::format {
 namespace {
 
 constexpr int64_t kSecond = 1'000'000'000;
@@ -100,4 +100,4 @@ size_t Clock::prefix(TimeStyle style, uint64_t ts, char* out) {
   return 0;
 }
 
-}  // namespace tracer::script
+}  // namespace tracer::format

@@ -8,7 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace tracer::script {
+namespace tracer::format {
 
 /// What stands before each line of text (-t).
 enum class TimeStyle { kNone, kWall, kRelative, kDelta };
@@ -49,4 +49,4 @@ class Clock {
   char local_text_[16] = {};
 };
 
-}  // namespace tracer::script
+}  // namespace tracer::format

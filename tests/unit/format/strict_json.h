@@ -7,9 +7,9 @@
 #include <cstring>
 #include <string_view>
 
-#include "script/text.h"
+#include "format/text.h"
 
-namespace tracer::script {
+namespace tracer::format {
 
 class StrictJson {
  public:
@@ -107,4 +107,4 @@ class StrictJson {
   std::string_view rest_;
 };
 
-}  // namespace tracer::script
+}  // namespace tracer::format

@@ -17,14 +17,23 @@
 
 #include "events/batch.h"
 #include "events/schema.h"
-#include "script/clock.h"
+#include "format/clock.h"
 
-namespace tracer::script {
+namespace tracer::format {
+
+/// What an object has besides the event's own fields.
+struct JsonShape {
+  /// Members that it begins with, as JSON: "event":"write".
+  std::string lead;
+  /// Fields of the header, in this order.
+  std::vector<std::string> header = {"ts", "pid", "tid", "ppid", "comm", "cpu"};
+};
 
 class JsonPlan {
  public:
   /// `event` is one of `schema.events`.
-  JsonPlan(const events::Schema& schema, const events::EventType& event);
+  JsonPlan(const events::Schema& schema, const events::EventType& event,
+           const JsonShape& shape = {});
 
   /// Bytes that format() may need for an event of `len` bytes.
   [[nodiscard]] size_t room(size_t len) const { return fixed_room_ + 6 * len; }
@@ -69,4 +78,4 @@ class JsonPlan {
   size_t fixed_room_ = 64;
 };
 
-}  // namespace tracer::script
+}  // namespace tracer::format

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "script/clock.h"
+#include "format/clock.h"
 
 #include <gtest/gtest.h>
 
@@ -9,7 +9,7 @@
 
 #include "../temporary.h"
 
-namespace tracer::script {
+namespace tracer::format {
 namespace {
 
 constexpr int64_t kSecond = 1'000'000'000;
@@ -129,4 +129,4 @@ TEST(Clock, OfNowAgreesWithTheWall) {
 }
 
 }  // namespace
-}  // namespace tracer::script
+}  // namespace tracer::format

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "script/json.h"
+#include "format/json.h"
 
 #include <algorithm>
 #include <array>
@@ -8,9 +8,9 @@
 #include <cstring>
 #include <string_view>
 
-#include "script/text.h"
+#include "format/text.h"
 
-namespace tracer::script {
+namespace tracer::format {
 namespace {
 
 using events::Kind;
@@ -18,10 +18,12 @@ using events::Kind;
 // Above this, a number loses digits in the many readers that use doubles.
 constexpr uint64_t kExact = uint64_t{1} << 53;
 
-/// Members of the header that are for the reader alone.
-bool is_internal(const events::Member& member) {
+/// Members that all events have; `len` and `type` are for the reader alone.
+bool in_header(const events::Member& member) {
+  constexpr std::array kNames = {"ts",  "pid", "tid",  "ppid",
+                                 "cpu", "len", "type", "comm"};
   return member.offset < events::kHeaderSize &&
-         (member.name == "len" || member.name == "type");
+         std::find(kNames.begin(), kNames.end(), member.name) != kNames.end();
 }
 
 bool is_char_array(const events::Schema& schema, const events::Type& type) {
@@ -116,19 +118,13 @@ std::string quoted(const std::string& name) {
 
 }  // namespace
 
-JsonPlan::JsonPlan(const events::Schema& schema,
-                   const events::EventType& event) {
+JsonPlan::JsonPlan(const events::Schema& schema, const events::EventType& event,
+                   const JsonShape& shape) {
   const events::Type& record = schema.types[event.type];
-  literal("{");
-  bool first = true;
+  literal("{" + shape.lead);
+  bool first = shape.lead.empty();
   // The header in the order in which it is read, then the rest as declared.
-  constexpr std::array kHeader = {"ts", "pid", "tid", "ppid", "comm", "cpu"};
-  const auto in_header = [&](const events::Member& member) {
-    return member.offset < events::kHeaderSize &&
-           std::find(kHeader.begin(), kHeader.end(), member.name) !=
-               kHeader.end();
-  };
-  for (const char* name : kHeader) {
+  for (const std::string& name : shape.header) {
     for (const events::Member& member : record.members) {
       if (member.name == name && in_header(member)) {
         literal((first ? "" : ",") + quoted(name));
@@ -143,9 +139,7 @@ JsonPlan::JsonPlan(const events::Schema& schema,
     }
   }
   events::Type own = record;
-  std::erase_if(own.members, [&](const events::Member& member) {
-    return in_header(member) || is_internal(member);
-  });
+  std::erase_if(own.members, in_header);
   members(schema, own, 0, first);
   if (!own.members.empty()) {
     const events::Type& last = schema.types[own.members.back().type];
@@ -331,4 +325,4 @@ size_t JsonPlan::format(const events::Header* event, Clock& clock,
   return static_cast<size_t>(out - start);
 }
 
-}  // namespace tracer::script
+}  // namespace tracer::format

@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "script/json.h"
+#include "format/json.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <cstdlib>
 
-#include "events.h"
+#include "../script/events.h"
 #include "strict_json.h"
 
-namespace tracer::script {
+namespace tracer::format {
 namespace {
 
 using events::Kind;
+using script::raw;
+using script::Sample;
+using script::SchemaMaker;
 
 constexpr uint32_t kOwn = events::kHeaderSize;
 constexpr int64_t kNoon = 1'772'366'400'000'000'000;
@@ -314,4 +317,4 @@ TEST(StrictJsonTest, TellsJsonFromWhatIsNot) {
 }
 
 }  // namespace
-}  // namespace tracer::script
+}  // namespace tracer::format

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "script/text.h"
+#include "format/text.h"
 
 #include <gtest/gtest.h>
 #include <sys/mman.h>
