@@ -176,7 +176,9 @@ Result<int> Session::run() {
 Result<bool> Session::load_script() {
   engine_ = TRY(script::Engine::create(
       paths_, {.emit = [this](std::string_view bytes) { sink_->write(bytes); },
-               .on_limit = [this] { end(End::kLimit); }}));
+               .on_limit = [this] { end(End::kLimit); },
+               .output = [this] { return sink_->descriptor(); },
+               .files = shows() ? &files_ : nullptr}));
   std::optional<script::Declared> declared =
       TRY(tracer::load_script(*engine_, paths_, options_));
   if (!declared) {
@@ -576,6 +578,7 @@ Result<void> Session::start() {
     sink_ = std::make_unique<sinks::FileSink>(std::move(output_), [this] {
       end(sink_->closed_pipe() ? End::kPipeClosed : End::kOutputFailed);
     });
+    TRY(files_.start([this] { end(End::kOutputFailed); }));
   }
   script_thread_ = std::thread([this] { run_script(); });
 
@@ -795,6 +798,7 @@ Result<int> Session::stop() {
   script_thread_.join();
   Result<void> recorded = finish_recording();
   const Result<void> written = sink_ ? sink_->finish() : Result<void>();
+  Result<void> written_files = files_.finish();
   const bool closed = sink_ && sink_->closed_pipe();
   const int of_command = command_status();
   report();
@@ -804,6 +808,7 @@ Result<int> Session::stop() {
   if (!written) {
     return tl::unexpected(written.error());
   }
+  TRY(std::move(written_files));
   TRY(std::move(recorded));
   if (options_.fail_on_loss && known_loss_.total() > 0) {
     return kLoss;

@@ -4,6 +4,7 @@
 -- options and probes and says what to do with events; nothing runs until the
 -- whole script has been read. Wrong use raises at the script's line.
 
+local options = require "tracer.options"
 local quote = require "tracer.quote"
 local runtime = require "tracer.runtime"
 
@@ -51,5 +52,54 @@ end
 ---@param text string
 ---@return string
 tracer.quote = quote.quote
+
+-- What not every script needs: the module that is loaded when it is first asked
+-- for. A module gives the function of that name, or stands for itself.
+local LAZY = {
+  abspath = "tracer.paths",
+  columns = "tracer.columns",
+  counter = "tracer.counters",
+  errno = "tracer.lookup",
+  fdpath = "tracer.paths",
+  gauge = "tracer.counters",
+  group = "tracer.lookup",
+  hex = "tracer.text",
+  hist = "tracer.histogram",
+  histogram = "tracer.histogram",
+  show = "tracer.show",
+  signal = "tracer.lookup",
+  sink = "tracer.sink",
+  syscall = "tracer.lookup",
+  table = "tracer.table",
+  text = "tracer.text",
+  user = "tracer.lookup",
+}
+
+--- Raises for a name that there is not, with the nearest that there is.
+local function unknown(name)
+  local names = {}
+  for known in pairs(tracer) do
+    names[#names + 1] = known
+  end
+  for known in pairs(LAZY) do
+    names[#names + 1] = known
+  end
+  table.sort(names)
+  local near = options.suggest(tostring(name), names)
+  error(("tracer has no %q%s"):format(tostring(name),
+    near and ("; did you mean %q?"):format(near) or ""), 3)
+end
+
+setmetatable(tracer, {
+  __index = function(_, name)
+    if not LAZY[name] then
+      unknown(name)
+    end
+    local module = require(LAZY[name])
+    local value = module[name] or module
+    rawset(tracer, name, value)
+    return value
+  end,
+})
 
 return tracer
