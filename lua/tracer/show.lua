@@ -4,6 +4,7 @@
 -- come; in a file, and at the end of the trace, one below the other. What is
 -- shown in one go (until the end of a batch) stands on the screen together.
 
+local buffer = require "string.buffer"
 local core = require "tracer.core"
 local ffi = require "ffi"
 local output = require "tracer.output"
@@ -78,15 +79,10 @@ output.before_flush(draw)
 local has_shown = false
 
 --- The time before a picture, on a line of its own.
-local function put_time(buf)
-  output.put_time(buf)
-  buf:put("\n")
-end
-
 local function time_line()
-  local buf = require("string.buffer").new()
-  put_time(buf)
-  return buf:tostring()
+  local buf = buffer.new()
+  output.put_time(buf)
+  return buf:tostring():sub(1, -2) .. "\n"
 end
 
 local function append(buf, text)
@@ -95,7 +91,7 @@ local function append(buf, text)
   end
   has_shown = true
   if output.prefix then
-    put_time(buf)
+    buf:put(time_line())
   end
   buf:put(text)
 end
