@@ -49,7 +49,7 @@ function Hist:add(value, count)
   if getmetatable(self) ~= Hist then
     error("call it with a colon: h:add(value)", 2)
   end
-  if type(value) ~= "number" or not (value >= 0) then
+  if type(value) ~= "number" or value < 0 or value ~= value then
     error("h:add: a number from 0 on expected, got " .. tostring(value), 2)
   end
   local slot = 1

@@ -2,7 +2,8 @@
 --
 -- Shows pictures: on a terminal in place of those before, as long as events
 -- come; in a file, and at the end of the trace, one below the other. What is
--- shown in one go (until the end of a batch) stands on the screen together.
+-- shown for one event, or in one go between events, stands on the screen
+-- together; of what a batch of events shows, the screen gets the last.
 
 local buffer = require "string.buffer"
 local core = require "tracer.core"
@@ -17,6 +18,8 @@ int tracer_terminal_size(void *engine, uint16_t *rows, uint16_t *columns);
 
 local C = ffi.C
 local engine = ffi.cast("void *", core.engine)
+local counts = ffi.cast("uint64_t *", core.counts)
+local CURSOR = 0 -- which event is handled: Engine::kCursor
 
 local M = {}
 
@@ -38,24 +41,39 @@ end
 ---- In place -------------------------------------------------------------------
 
 local frame = {} -- lines that wait for the end of the batch
+local lines = 0 -- how many there would be with those that find no room
+local of_event -- what the cursor was when they were shown
 local height -- of the terminal they are for
 local is_first = true
+local has_shown = false
+
+--- Begins the frame anew if what is in it was shown for another event.
+local function begin_frame(its_height)
+  local event = tonumber(counts[CURSOR])
+  if event ~= of_event then
+    frame, lines = {}, 0
+  end
+  of_event, height = event, its_height
+end
 
 --- Adds to the frame what there is room for; the rest is only counted.
 local function add_to_frame(text)
   for line in text:gmatch("([^\n]*)\n") do
-    frame[#frame + 1] = line
+    lines = lines + 1
+    if lines <= height then
+      frame[lines] = line
+    end
   end
 end
 
 local function draw()
-  if #frame == 0 then
+  if lines == 0 then
     return
   end
   local buf = output.buffer
   -- The last line is the cursor's.
   local room = math.max(height - 1, 1)
-  local shown = #frame > room and room - 1 or #frame
+  local shown = lines > room and room - 1 or lines
   if is_first then
     -- What is on the screen goes where it can be scrolled to.
     buf:put(("\n"):rep(height))
@@ -65,18 +83,16 @@ local function draw()
   for i = 1, shown do
     buf:put(frame[i], END_OF_LINE, "\n")
   end
-  if shown < #frame then
-    buf:put("… ", #frame - shown, " more", END_OF_LINE, "\n")
+  if shown < lines then
+    buf:put("… ", lines - shown, " more", END_OF_LINE, "\n")
   end
   buf:put(BELOW, WRAP)
-  frame = {}
+  frame, lines, has_shown = {}, 0, true
 end
 
 output.before_flush(draw)
 
 ---- One below the other --------------------------------------------------------
-
-local has_shown = false
 
 --- The time before a picture, on a line of its own.
 local function time_line()
@@ -132,8 +148,8 @@ function M.show(what)
     append(buf, text)
     return
   end
-  height = its_height
-  if #frame > 0 then
+  begin_frame(its_height)
+  if lines > 0 then
     add_to_frame("\n")
   end
   if output.prefix then

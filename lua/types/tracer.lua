@@ -179,7 +179,7 @@ function Hist:add(value, count) end
 
 --- Shows a picture (tracer.table, tracer.histogram, a counter) or a text. On a
 --- terminal it takes the place of what was shown before, and is cut to the
---- screen; what one handler shows in one go stands together. In a file, and in
+--- screen; what is shown for one event stands together. In a file, and in
 --- at_end, it is added after an empty line, with a line for the time before it
 --- if -t is given. With --format json it is objects, a text {"text": …}.
 ---@param what string|Picture|Counter

@@ -41,6 +41,9 @@ Result<void> Files::finish() {
     }
     Result<void> done = file.sink->finish();
     if (all && !done) {
+      if (!done.error().hint.empty()) {
+        done.error().hint = "make room, or have the script name another file";
+      }
       all = tl::unexpected(std::move(done).error().context(file.path));
     } else if (all && file.sink->closed_pipe()) {
       all = fail(file.path + ": its reader has gone");

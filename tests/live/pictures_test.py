@@ -159,7 +159,7 @@ class OnATerminal(Pictures):
         # What was on the screen before is pushed out of it, not wiped.
         self.assertTrue(first.endswith("\n" * 50 + "\x1b[?7l"), first)
         self.assertEqual(second, self.frame(1) + "\x1b[?7l")
-        self.assertEqual(third, self.frame(2) + "the end\n")
+        self.assertEqual(third, self.frame(2) + "\nthe end\n")
 
     def frame(self, number):
         rows = [f"{'I':>3} ROUND"]

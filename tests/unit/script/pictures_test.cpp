@@ -2,10 +2,13 @@
 //
 // What scripts show by rows, pictures and files, through the engine; what each
 // looks like is tested in tests/lua.
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
 
 #include "../temporary.h"
@@ -149,6 +152,30 @@ TEST_F(PicturesTest, PicturesCarryTheTimeWithT) {
                   "tracer.at_end(function() tracer.show('end') end)",
                   {.time = TimeStyle::kRelative, .replay = true}),
             "  2.000000\nx\n\n  2.500000\nend\n");
+}
+
+/// The master of a terminal of four lines; `slave` is its other end.
+Fd open_terminal(Fd& slave) {
+  Fd master(posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC));
+  EXPECT_EQ(grantpt(master.get()), 0);
+  EXPECT_EQ(unlockpt(master.get()), 0);
+  slave = Fd(open(ptsname(master.get()), O_RDWR | O_NOCTTY | O_CLOEXEC));
+  const winsize size{.ws_row = 4, .ws_col = 80};
+  EXPECT_EQ(ioctl(master.get(), TIOCSWINSZ, &size), 0);
+  return master;
+}
+
+TEST_F(PicturesTest, OnATerminalABatchShowsWhatItsLastEventDoes) {
+  const TemporaryVariable term("TERM", "xterm");
+  Fd slave;
+  const Fd master = open_terminal(slave);
+  make({.emit = [this](std::string_view bytes) { out_ += bytes; },
+        .on_limit = [] {},
+        .output = [&] { return slave.get(); }});
+  EXPECT_EQ(shown("write:on(function(e) tracer.show('at ' .. e.ts / 1e9)\n"
+                  "tracer.show(e.ts < 2e9 and 'x' or '1\\n2\\n3\\n4') end)"),
+            "\n\n\n\n\33[?7l\33[Hat 1.5\33[K\n\33[K\nx\33[K\n\33[J\33[?7h"
+            "\33[?7l\33[Hat 2.5\33[K\n\33[K\n… 4 more\33[K\n\33[J\33[?7h");
 }
 
 TEST_F(PicturesTest, ShowsNothingElse) {
