@@ -405,6 +405,7 @@ end
 function M.flush(out)
   output.collect()
   if #out > 0 then
+    output.has_begun = true
     local bytes, size = out:ref()
     C.tracer_emit(engine, bytes, size)
     out:reset()

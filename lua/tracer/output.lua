@@ -11,6 +11,7 @@ local M = {
   json = false, -- --format json
   prefix = false, -- a time before each text (-t)
   replay = false, -- what this machine is like says nothing of the events
+  has_begun = false, -- something has been handed on
   ended = false, -- all events are handled
   put_time = nil, ---@type fun(buf: string.buffer) such a time, and a blank
 }

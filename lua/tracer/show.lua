@@ -45,7 +45,6 @@ local lines = 0 -- how many there would be with those that find no room
 local of_event -- what the cursor was when they were shown
 local height -- of the terminal they are for
 local is_first = true
-local has_shown = false
 
 --- Begins the frame anew if what is in it was shown for another event.
 local function begin_frame(its_height)
@@ -87,7 +86,7 @@ local function draw()
     buf:put("… ", lines - shown, " more", END_OF_LINE, "\n")
   end
   buf:put(BELOW, WRAP)
-  frame, lines, has_shown = {}, 0, true
+  frame, lines = {}, 0
 end
 
 output.before_flush(draw)
@@ -102,10 +101,9 @@ local function time_line()
 end
 
 local function append(buf, text)
-  if has_shown then
+  if #buf > 0 or output.has_begun then
     buf:put("\n")
   end
-  has_shown = true
   if output.prefix then
     buf:put(time_line())
   end

@@ -177,7 +177,8 @@ local Hist = {}
 ---@param count integer? 1, if it is left out
 function Hist:add(value, count) end
 
---- Shows a picture (tracer.table, tracer.histogram, a counter) or a text. On a
+--- Shows a picture (tracer.table, tracer.histogram, a counter) or a text, which
+--- is shown as it is: what comes from a process goes through tracer.text. On a
 --- terminal it takes the place of what was shown before, and is cut to the
 --- screen; what is shown for one event stands together. In a file, and in
 --- at_end, it is added after an empty line, with a line for the time before it
