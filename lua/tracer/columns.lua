@@ -86,6 +86,9 @@ function Columns:emit(...)
     error(("row:emit: %d values for %d columns"):format(select("#", ...),
       self.count), 2)
   end
+  if not output.is_bound then
+    error("row:emit: the trace does not run yet; emit rows in handlers", 2)
+  end
   local buf = output.buffer
   if output.json then
     self.put_json(buf, ...)

@@ -9,7 +9,6 @@ local ffi = require "ffi"
 local picture = require "tracer.picture"
 local text = require("tracer.text").text
 local width_of = require("tracer.text").width
-local suggest = require("tracer.options").suggest
 
 local error, getmetatable, type = error, getmetatable, type
 local band, rshift = bit.band, bit.rshift
@@ -77,20 +76,9 @@ local function check(h, options)
     error("tracer.histogram: a table of counts by slot expected, got " ..
       type(h), 3)
   end
-  if type(options) ~= "table" then
-    error("tracer.histogram: a table of options expected, got " ..
-      type(options), 3)
-  end
+  picture.check_keys("tracer.histogram", options, KEYS, 3)
   for key, value in pairs(options) do
-    local known = false
-    for _, name in ipairs(KEYS) do
-      known = known or name == key
-    end
-    if not known then
-      local near = suggest(tostring(key), KEYS)
-      error(("tracer.histogram: unknown key %q%s"):format(tostring(key),
-        near and ("; did you mean %q?"):format(near) or ""), 3)
-    elseif type(value) ~= "string" then
+    if type(value) ~= "string" then
       error(("tracer.histogram: %s: a text expected, got %s"):format(key,
         type(value)), 3)
     end

@@ -8,6 +8,7 @@ local buffer = require "string.buffer"
 
 local M = {
   buffer = buffer.new(), -- what goes to the results
+  is_bound = false, -- how things are shown is known: the fields below
   json = false, -- --format json
   prefix = false, -- a time before each text (-t)
   replay = false, -- what this machine is like says nothing of the events

@@ -9,6 +9,7 @@ local buffer = require "string.buffer"
 local ffi = require "ffi"
 local json = require "tracer.json"
 local cell_to = require("tracer.text").cell_to
+local suggest = require("tracer.options").suggest
 
 local format, gsub = string.format, string.gsub
 local istype = ffi.istype
@@ -100,6 +101,29 @@ local function parameters(count)
     list[i] = "c" .. i
   end
   return table.concat(list, ", ")
+end
+
+--- Raises if `options` is no table of these keys.
+---@param who string the function that was given them
+---@param options any
+---@param keys string[]
+---@param level integer whose line is at fault
+function M.check_keys(who, options, keys, level)
+  if type(options) ~= "table" then
+    error(("%s: a table of options expected, got %s"):format(who,
+      type(options)), level + 1)
+  end
+  for key in pairs(options) do
+    local known = false
+    for _, name in ipairs(keys) do
+      known = known or name == key
+    end
+    if not known then
+      local near = suggest(tostring(key), keys)
+      error(("%s: unknown key %q%s"):format(who, tostring(key),
+        near and ("; did you mean %q?"):format(near) or ""), level + 1)
+    end
+  end
 end
 
 --- Names of columns, checked; `who` is the function that was given them.

@@ -128,7 +128,7 @@ end
 function Probe:to(sink)
   if getmetatable(self) ~= Probe then
     error("call it with a colon: probe:to(sink)", 2)
-  elseif type(sink) ~= "table" or not sink.buffer then
+  elseif type(sink) ~= "table" or not rawget(sink, "buffer") then
     error("probe:to: a sink expected, as of tracer.sink.file, got " ..
       type(sink), 2)
   elseif rawget(self, "sink") then
@@ -361,6 +361,7 @@ function M.bind(run)
     run.processes = run.processes or bound.process_table
   end
   output.json, output.prefix, output.replay = run.json, run.prefix, run.replay
+  output.is_bound = true
   loop = event.loop(run, out)
 end
 

@@ -49,10 +49,10 @@ local is_first = true
 --- Begins the frame anew if what is in it was shown for another event.
 local function begin_frame(its_height)
   local event = tonumber(counts[CURSOR])
-  if event ~= of_event then
-    frame, lines = {}, 0
+  if event ~= of_event or lines == 0 then
+    frame, lines, height = {}, 0, its_height
   end
-  of_event, height = event, its_height
+  of_event, height = event, math.min(height, its_height)
 end
 
 --- Adds to the frame what there is room for; the rest is only counted.
@@ -112,6 +112,12 @@ end
 
 ---- What scripts call ----------------------------------------------------------
 
+local function is_picture(what)
+  local class = getmetatable(what)
+  return type(what) == "table" and type(class) == "table"
+    and rawget(class, "render") ~= nil
+end
+
 local function json_text(text)
   local latin1 = not valid(text)
   return '{"text":' .. json_of(text, latin1) ..
@@ -125,8 +131,10 @@ end
 ---@param what string|tracer.Picture|tracer.HistogramPicture|tracer.Counter
 function M.show(what)
   local is_text = type(what) == "string"
-  if not is_text and not (type(what) == "table" and what.render) then
+  if not is_text and not is_picture(what) then
     error("tracer.show: a picture or a text expected, got " .. type(what), 2)
+  elseif not output.is_bound then
+    error("tracer.show: the trace does not run yet; show things in handlers", 2)
   end
   local buf = output.buffer
   if output.json then

@@ -94,20 +94,7 @@ local function sort(rows, column, ascending)
 end
 
 local function check(options)
-  if type(options) ~= "table" then
-    error("tracer.table: a table expected, got " .. type(options), 3)
-  end
-  for key in pairs(options) do
-    local known = false
-    for _, name in ipairs(KEYS) do
-      known = known or name == key
-    end
-    if not known then
-      local near = suggest(tostring(key), KEYS)
-      error(("tracer.table: unknown key %q%s"):format(tostring(key),
-        near and ("; did you mean %q?"):format(near) or ""), 3)
-    end
-  end
+  picture.check_keys("tracer.table", options, KEYS, 3)
   picture.check_names("tracer.table", options.columns, 3)
   if options.title ~= nil and type(options.title) ~= "string" then
     error("tracer.table: title: a text expected, got " .. type(options.title),

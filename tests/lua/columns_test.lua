@@ -5,6 +5,8 @@ local columns = require("tracer.columns").columns
 local jit = require "jit"
 local output = require "tracer.output"
 
+output.is_bound = true
+
 --- What `body` shows.
 local function shown(body)
   output.buffer:reset()

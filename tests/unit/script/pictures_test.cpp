@@ -184,6 +184,26 @@ TEST_F(PicturesTest, ShowsNothingElse) {
       "test.lua:3: tracer.show: a picture or a text expected, got number");
 }
 
+TEST_F(PicturesTest, NothingIsShownBeforeTheTraceRuns) {
+  EXPECT_EQ(load_error(kTop + "tracer.show 'x'"),
+            "test.lua:3: tracer.show: the trace does not run yet; show things "
+            "in handlers");
+  make({.emit = [](std::string_view) {}, .on_limit = [] {}});
+  EXPECT_EQ(load_error(kTop + "tracer.columns { 'A' }:emit(1)"),
+            "test.lua:3: row:emit: the trace does not run yet; emit rows in "
+            "handlers");
+}
+
+TEST_F(PicturesTest, AProbeIsNoPicture) {
+  EXPECT_EQ(load_error(kTop + "tracer.show(write)"),
+            "test.lua:3: tracer.show: a picture or a text expected, got table");
+  make({.emit = [](std::string_view) {}, .on_limit = [] {}});
+  EXPECT_EQ(
+      load_error(kTop + "write:to(write)"),
+      "test.lua:3: probe:to: a sink expected, as of tracer.sink.file, got "
+      "table");
+}
+
 TEST_F(PicturesTest, AProbesTextGoesToItsSink) {
   const std::string script =
       "local sink = tracer.sink.file('" + folder_.path("lines") +
