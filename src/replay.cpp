@@ -59,7 +59,9 @@ Result<int> Replay::run() {
   engine_ = TRY(script::Engine::create(
       paths_, {.emit = [this](std::string_view bytes) { sink_->write(bytes); },
                .on_limit = [this] { limit_reached_ = true; },
-               .on_stop = [this](int status) { stopped_ = status; }}));
+               .on_stop = [this](int status) { stopped_ = status; },
+               .output = [this] { return sink_->descriptor(); },
+               .files = &files_}));
   std::optional<script::Declared> declared =
       TRY(load_script(*engine_, paths_, options_));
   if (!declared) {
@@ -187,7 +189,9 @@ Result<void> Replay::bind() {
   if (!has_ticks_) {
     timers_ = Timers(declared_.timers, meta.start);
   }
-  return engine_->bind(bound, options_.show,
+  script::RunOptions show = options_.show;
+  show.replay = true;
+  return engine_->bind(bound, show,
                        format::Clock(meta.wall_offset, meta.start));
 }
 
@@ -208,7 +212,7 @@ Result<void> Replay::open_sink() {
                   !options_.quiet && !options_.realtime;
   sink_ = std::make_unique<sinks::FileSink>(std::move(fd),
                                             [this] { output_failed_ = true; });
-  return {};
+  return files_.start([this] { output_failed_ = true; });
 }
 
 bool Replay::is_over() const {
@@ -313,11 +317,13 @@ Result<int> Replay::finish(Result<void> played) {
     static_cast<void>(write_all(2, "\r\x1b[K"));
   }
   const Result<void> written = sink_->finish();
+  Result<void> written_files = files_.finish();
   report();
   TRY(std::move(played));
   if (!written) {
     return tl::unexpected(written.error());
   }
+  TRY(std::move(written_files));
   return stopped_.value_or(0);
 }
 

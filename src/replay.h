@@ -21,6 +21,7 @@
 #include "script/engine.h"
 #include "selection.h"
 #include "sinks/file.h"
+#include "sinks/files.h"
 #include "timers.h"
 
 namespace tracer {
@@ -58,6 +59,7 @@ class Replay {
   std::unique_ptr<recording::Reader> reader_;
   Fd position_;  // shares its offset with what the reader reads
   std::unique_ptr<sinks::FileSink> sink_;
+  sinks::Files files_;  // the script's own
   std::unique_ptr<script::Engine> engine_;
   std::vector<std::optional<size_t>> matches_;  // recorded → declared probe
   Selection selection_;

@@ -208,7 +208,9 @@ Result<bool> Session::load_script() {
                    [this] {
                      const std::lock_guard lock(targets_mutex_);
                      return targets_.list();
-                   }}));
+                   },
+               .output = [this] { return sink_->descriptor(); },
+               .files = shows() ? &files_ : nullptr}));
   std::optional<script::Declared> declared =
       TRY(tracer::load_script(*engine_, paths_, options_));
   if (!declared) {
@@ -610,6 +612,7 @@ Result<void> Session::start() {
     sink_ = std::make_unique<sinks::FileSink>(std::move(output_), [this] {
       end(sink_->closed_pipe() ? End::kPipeClosed : End::kOutputFailed);
     });
+    TRY(files_.start([this] { end(End::kOutputFailed); }));
   }
   script_thread_ = std::thread([this] { run_script(); });
 
@@ -874,6 +877,7 @@ Result<int> Session::stop() {
   wait_for_script();
   Result<void> recorded = finish_recording();
   const Result<void> written = sink_ ? sink_->finish() : Result<void>();
+  Result<void> written_files = files_.finish();
   const bool closed = sink_ && sink_->closed_pipe();
   const int of_command = command_status();
   report();
@@ -883,6 +887,7 @@ Result<int> Session::stop() {
   if (!written) {
     return tl::unexpected(written.error());
   }
+  TRY(std::move(written_files));
   TRY(std::move(recorded));
   if (options_.fail_on_loss && known_loss_.total() > 0) {
     return kLoss;

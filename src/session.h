@@ -38,6 +38,7 @@
 #include "run_command.h"
 #include "script/engine.h"
 #include "sinks/file.h"
+#include "sinks/files.h"
 #include "targets.h"
 #include "timers.h"
 #include "watchdog.h"
@@ -124,6 +125,7 @@ class Session {
   Fd output_;     // where results go, until the sink takes it
   Fd recording_;  // the same for the recorder
   std::unique_ptr<sinks::FileSink> sink_;
+  sinks::Files files_;  // the script's own
   bool results_on_stdout_ = true;
   std::optional<Command> command_;
   Targets targets_;

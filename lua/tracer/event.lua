@@ -14,6 +14,7 @@ local buffer = require "string.buffer"
 local core = require "tracer.core"
 local ctype = require "tracer.ctype"
 local ffi = require "ffi"
+local output = require "tracer.output"
 local quote_to = require("tracer.quote").quote_to
 
 ffi.cdef [[
@@ -40,6 +41,7 @@ void tracer_process_event(void *engine, const void *event);
 double tracer_process_text(void *engine, uint32_t pid, uint32_t field);
 const char *tracer_last_text(void *engine);
 size_t tracer_last_size(void *engine);
+size_t tracer_now_prefix(void *engine, char *out);
 ]]
 
 local C = ffi.C
@@ -52,7 +54,7 @@ local M = {}
 
 local CUT = 0x4000
 local TYPE_MASK = 0x3fff
-local MOST_UPVALUE_TYPES = 12 -- with four upvalues each
+local MOST_UPVALUE_TYPES = 9 -- with five upvalues each
 local MOST_TEXTS = 4096 -- about processes, of each field
 local TIME_ROOM = 40 -- Clock::kRoom in src/format/clock.h
 
@@ -216,11 +218,11 @@ local STEPS = [[
 [format] format@(e, out)
 [prefixed] format@(e, line)
 [prefixed] if #line > 0 then
-[prefixed]   put_prefix(h)
+[prefixed]   put_prefix(h, out)
 [prefixed]   out:put(line)
 [prefixed]   line:reset()
 [prefixed] end
-[json]   put_json(h)
+[json]   put_json(h, out)
 [limit]  if counts[SHOWN] >= LIMIT then
 [limit]    limit_reached()
 [limit]    return
@@ -231,6 +233,7 @@ local STEPS = [[
 [stop]   end
 ]]
 
+--- The steps of type `k`. With a sink the text goes there.
 local function steps_of(k, has)
   local lines = {}
   for line in STEPS:gmatch("[^\n]+") do
@@ -239,17 +242,24 @@ local function steps_of(k, has)
       lines[#lines + 1] = ((rest or line):gsub("@", k))
     end
   end
-  return table.concat(lines, "\n")
+  local steps = table.concat(lines, "\n")
+  return has.sink and steps:gsub("%f[%w]out%f[%W]", "out" .. k) or steps
 end
 
 --- Output of a script: what is formatted until the end of the batch.
 function M.output()
-  return buffer.new()
+  output.put_time = function(buf)
+    local room = buf:reserve(TIME_ROOM)
+    buf:commit(tonumber(C.tracer_now_prefix(engine, room)))
+  end
+  return output.buffer
 end
 
 --- Hands what is formatted to the sink.
 function M.flush(out)
+  output.collect()
   if #out > 0 then
+    output.has_begun = true
     local bytes, size = out:ref()
     C.tracer_emit(engine, bytes, size)
     out:reset()
@@ -280,13 +290,13 @@ function M.loop(run, out)
   local values = {
     cast = ffi.cast, slots = slots, counts = counts, band = band,
     out = out, line = line,
-    put_json = function(h)
-      local room = out:reserve(tonumber(C.tracer_event_room(engine, h)))
-      out:commit(tonumber(C.tracer_event_json(engine, h, room)))
+    put_json = function(h, to)
+      local room = to:reserve(tonumber(C.tracer_event_room(engine, h)))
+      to:commit(tonumber(C.tracer_event_json(engine, h, room)))
     end,
-    put_prefix = function(h)
-      local room = out:reserve(TIME_ROOM)
-      out:commit(tonumber(C.tracer_event_prefix(engine, h, room)))
+    put_prefix = function(h, to)
+      local room = to:reserve(TIME_ROOM)
+      to:commit(tonumber(C.tracer_event_prefix(engine, h, room)))
     end,
     limit_reached = function()
       C.tracer_limit_reached(engine)
@@ -298,6 +308,7 @@ function M.loop(run, out)
     local filter = rawget(probe, "filter_handler")
     local on = rawget(probe, "on_handler")
     local format = rawget(probe, "format_handler")
+    local sink = rawget(probe, "sink")
     -- Without any handler a probe shows its events as they are.
     local json = run.json and (format or not on) or not (format or on)
     for _, declaration in ipairs(bound.schema.events) do
@@ -307,11 +318,12 @@ function M.loop(run, out)
       values["filter" .. k] = filter
       values["on" .. k] = on
       values["format" .. k] = format
+      values["out" .. k] = sink and sink.buffer
       cases[#cases + 1] = steps_of(k, {
         filter = filter, on = on, json = json, count = true,
         format = format and not json and not run.prefix,
         prefixed = format and not json and run.prefix,
-        limit = run.limit > 0, stop = run.stop,
+        limit = run.limit > 0, stop = run.stop, sink = sink,
       })
     end
   end

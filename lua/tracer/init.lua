@@ -93,7 +93,24 @@ tracer.quote = quote.quote
 -- What not every script needs: the module that is loaded when it is first asked
 -- for. A module gives the function of that name, or stands for itself.
 local LAZY = {
+  abspath = "tracer.paths",
+  columns = "tracer.columns",
+  counter = "tracer.counters",
+  errno = "tracer.lookup",
+  fdpath = "tracer.paths",
+  gauge = "tracer.counters",
+  group = "tracer.lookup",
+  hex = "tracer.text",
+  hist = "tracer.histogram",
+  histogram = "tracer.histogram",
+  show = "tracer.show",
+  signal = "tracer.lookup",
+  sink = "tracer.sink",
+  syscall = "tracer.lookup",
+  table = "tracer.table",
   targets = "tracer.targets",
+  text = "tracer.text",
+  user = "tracer.lookup",
 }
 
 --- Raises for a name that there is not, with the nearest that there is.

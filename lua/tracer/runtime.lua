@@ -19,6 +19,7 @@ local core = require "tracer.core"
 local event = require "tracer.event"
 local names = require "tracer.names"
 local options = require "tracer.options"
+local output = require "tracer.output"
 local types = require "tracer.options.types"
 
 local M = {}
@@ -74,7 +75,7 @@ local Probe = {}
 Probe.__index = function(_, name)
   local method = rawget(Probe, name)
   if method == nil and type(name) == "string" then
-    local near = options.suggest(name, { "filter", "format", "on" })
+    local near = options.suggest(name, { "filter", "format", "on", "to" })
     error(("a probe has no %q%s"):format(name,
       near and ("; did you mean %q?"):format(near) or ""), 2)
   end
@@ -122,6 +123,35 @@ end
 function Probe:on(fn)
   set_handler(self, "on", fn)
   return self
+end
+
+--- Sends what is shown of this probe's events, text or JSON, to a sink
+--- (tracer.sink.file) instead of to the results.
+---@param sink tracer.Sink
+---@return tracer.Probe
+function Probe:to(sink)
+  if getmetatable(self) ~= Probe then
+    error("call it with a colon: probe:to(sink)", 2)
+  elseif type(sink) ~= "table" or not rawget(sink, "buffer") then
+    error("probe:to: a sink expected, as of tracer.sink.file, got " ..
+      type(sink), 2)
+  elseif rawget(self, "sink") then
+    error("probe:to: this probe has a sink already", 2)
+  end
+  M.check_declaring("probe:to", "sinks", 2)
+  rawset(self, "sink", sink)
+  return self
+end
+
+--- Raises when it is too late for what stands at the top of a script.
+---@param who string
+---@param what string
+---@param level integer whose line is at fault
+function M.check_declaring(who, what, level)
+  if loop then
+    error(("%s: the trace runs already; declare %s at the top of the script")
+      :format(who, what), level + 1)
+  end
 end
 
 --- Beyond 2^53 a number does not tell which integer was meant.
@@ -225,10 +255,8 @@ local function check_function(fn, what, level)
   if type(fn) ~= "function" then
     error(("tracer.%s: a function expected, got %s"):format(what, type(fn)),
       level + 1)
-  elseif loop then
-    error(("tracer.%s: the trace runs already; call it at the top of the script")
-      :format(what), level + 1)
   end
+  M.check_declaring("tracer." .. what, "it", level + 1)
 end
 
 --- Registers what to do before the first event.
@@ -414,6 +442,8 @@ function M.bind(run)
     run.processes = run.processes or bound.process_table
   end
   run.stop = stops
+  output.json, output.prefix, output.replay = run.json, run.prefix, run.replay
+  output.is_bound = true
   loop = event.loop(run, out)
 end
 
@@ -443,6 +473,7 @@ function M.lost(loss)
 end
 
 function M.finish()
+  output.ended = true
   for _, fn in ipairs(ends) do
     fn()
   end

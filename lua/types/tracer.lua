@@ -103,8 +103,198 @@ function tracer.targets:list() end
 ---@return string
 function tracer.quote(text) end
 
+--- The text with escapes for all that is not printable, as tracer.quote but
+--- without the quotes: safe for a terminal. UTF-8 stays, a backslash is doubled.
+---@param text string
+---@return string
+function tracer.text(text) end
+
+--- The bytes as numbers on one line, "de ad be ef"; "de ad ..." if there are
+--- more than `max`.
+---@param bytes string
+---@param max integer? all, if it is left out
+---@return string
+function tracer.hex(bytes, max) end
+
+--- The name of an error: "ENOENT" for 2 and, as system calls return it, -2;
+--- "errno 4095" for one without a name.
+---@param number integer
+---@return string
+function tracer.errno(number) end
+
+--- The name of a signal: "SIGKILL", "SIGRTMIN+3"; "signal 99" for one without.
+---@param number integer
+---@return string
+function tracer.signal(number) end
+
+--- The name of a system call by its number on the machine that shows it,
+--- "openat"; "syscall_1000" for one without.
+---@param number integer
+---@return string
+function tracer.syscall(number) end
+
+--- The name of a user, or the number as text if there is none. In a replay only
+--- those that the recording tells have a name.
+---@param uid integer
+---@return string
+function tracer.user(uid) end
+
+--- The name of a group, or the number as text if there is none, and in a
+--- replay.
+---@param gid integer
+---@return string
+function tracer.group(gid) end
+
+--- A name that a process gave to a system call, as an absolute path. `dirfd` is
+--- what openat and its like were given: a descriptor, or AT_FDCWD (-100) for
+--- the current directory. ".." in it stays. /proc is asked while the event is
+--- handled: the answer is wrong if the process has changed its directory or
+--- closed the descriptor since. Where nothing is known (it has ended; in a
+--- replay) the name is as it was given.
+---@param pid integer
+---@param dirfd integer
+---@param name string
+---@return string
+function tracer.abspath(pid, dirfd, name) end
+
+--- What a descriptor of a process is: "/etc/passwd", "socket:[123]",
+--- "pipe:[5]". As with tracer.abspath it is what /proc says now; nil if it says
+--- nothing, and in a replay.
+---@param pid integer
+---@param fd integer
+---@return string?
+function tracer.fdpath(pid, fd) end
+
+--- Declares the columns of a text: "NAME" and its width, negative to align it
+--- right. A header stands before the first row. A longer value is kept whole and
+--- pushes the rest of its line; the last column ends where its text ends. With
+--- --format json each row is an object, its names in lower case.
+---
+---     local row = tracer.columns { "PID:7", "COMM:16", "RESULT:-8", "PATH" }
+---     row:emit(e.pid, e.comm, e.ret, e.name)
+---@param declarations string[]
+---@return Columns
+function tracer.columns(declarations) end
+
+---@class Columns
+local Columns = {}
+
+--- Shows a row: a value for each column, nil as "-" (null in JSON). Texts are
+--- made safe for a terminal as by tracer.text.
+---@param ... any
+function Columns:emit(...) end
+
+--- Anything that tracer.show shows; tostring(picture) is its text.
+---@class Picture
+
+---@class TableOptions
+---@field columns string[] names
+---@field rows any[][]|fun(): any... lists of cells, or an iterator whose values
+---  are the cells of a row
+---@field sort string? a column, its largest value first; "-NAME": its smallest
+---@field ascending boolean? the smallest first
+---@field limit integer? this many rows
+---@field title string?
+
+--- A picture of rows. Columns of numbers are aligned right; fractions have three
+--- digits at most. With --format json each row is an object that begins with
+--- "table": title, if there is one.
+---@param options TableOptions
+---@return Picture
+function tracer.table(options) end
+
+--- A picture of counts by slot: of a BPF_HISTOGRAM, of tracer.hist(), or a table
+--- of your own. With the scale "log2", the default, slot n holds the values from
+--- 2^(n-1) to 2^n - 1 (slot 1: 0 and 1), as bpf_log2l makes them; with "linear"
+--- the slot is the value. With --format json it is one object.
+---@param h table<integer, integer>
+---@param options { title: string?, unit: string?, scale: "log2"|"linear"? }?
+---@return Picture
+function tracer.histogram(h, options) end
+
+--- Counts values in a script, in the slots of a logarithmic scale:
+--- h:add(value), and at the end tracer.show(tracer.histogram(h)).
+---@return Hist
+function tracer.hist() end
+
+---@class Hist
+local Hist = {}
+
+--- Counts a value, or several of the same.
+---@param value number 0 or more; of a fraction only the whole part counts
+---@param count integer? 1, if it is left out
+function Hist:add(value, count) end
+
+--- Shows a picture (tracer.table, tracer.histogram, a counter) or a text, which
+--- is shown as it is: what comes from a process goes through tracer.text. On a
+--- terminal it takes the place of what was shown before, and is cut to the
+--- screen; what is shown for one event stands together. In a file, and in
+--- at_end, it is added after an empty line, with a line for the time before it
+--- if -t is given. With --format json it is objects, a text {"text": …}.
+---@param what string|Picture|Counter
+function tracer.show(what) end
+
+--- A number that grows, for each combination of the values of up to four labels.
+--- From 1,000 combinations on, further ones are counted under "other", and a
+--- warning says so once. It is shown only by tracer.show(counter).
+---@param name string letters, digits and _
+---@param help string what it counts
+---@param labels string[]?
+---@return Counter
+function tracer.counter(name, help, labels) end
+
+--- The same for a number that may be set and may fall.
+---@param name string
+---@param help string
+---@param labels string[]?
+---@return Counter
+function tracer.gauge(name, help, labels) end
+
+---@class Counter: Picture
+local Counter = {}
+
+--- Adds to the number of these label values.
+---@param value number of a counter 0 or more
+---@param ... any a value for each label
+function Counter:add(value, ...) end
+
+--- Sets the number of these label values; for gauges.
+---@param value number
+---@param ... any a value for each label
+function Counter:set(value, ...) end
+
+--- The numbers as text, and as JSON: what tracer.show shows.
+---@return string
+function Counter:render() end
+---@param buf string.buffer
+function Counter:put_json(buf) end
+
+tracer.sink = {}
+
+--- Opens a file to write to besides the results, for its owner alone (mode
+--- 0600), at the top of a script. It is emptied when the trace starts, or
+--- appended to with { append = true }. A path is relative to the current
+--- directory. A file that takes no more ends the trace with status 1.
+---@param path string
+---@param options { append: boolean? }?
+---@return Sink
+function tracer.sink.file(path, options) end
+
+---@class Sink
+local Sink = {}
+
+--- Writes a text as it is; it is in the file some milliseconds later.
+---@param text string|number
+function Sink:write(text) end
+
 ---@class Probe
 local Probe = {}
+
+--- Sends what is shown of this probe's events, text or JSON, to a sink instead
+--- of to the results.
+---@param sink Sink
+---@return Probe
+function Probe:to(sink) end
 
 --- Drops the events for which `fn` returns false or nil. Runs first.
 ---@param fn fun(e: Event): any

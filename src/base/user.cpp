@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/user.h"
 
+#include <grp.h>
 #include <pwd.h>
 #include <unistd.h>
 
@@ -14,7 +15,19 @@
 namespace tracer {
 namespace {
 
-constexpr size_t kMostUserBytes = size_t{1} << 20;
+constexpr size_t kMostEntryBytes = size_t{1} << 20;
+
+/// Asks `look_up` for an entry with more and more room; null if there is none.
+template <typename Entry, typename LookUp>
+const Entry* find_entry(LookUp look_up, Entry& entry, std::vector<char>& room) {
+  Entry* found = nullptr;
+  room.resize(1024);
+  while (look_up(&entry, room.data(), room.size(), &found) == ERANGE &&
+         room.size() < kMostEntryBytes) {
+    room.resize(room.size() * 2);
+  }
+  return found;
+}
 
 User from_entry(const passwd& entry) {
   return {.uid = entry.pw_uid,
@@ -40,14 +53,19 @@ Result<User> find_user(const std::string& name_or_uid) {
 }
 
 std::string user_name(uid_t uid) {
-  std::vector<char> room(1024);
+  std::vector<char> room;
   passwd entry{};
-  passwd* found = nullptr;
-  while (getpwuid_r(uid, &entry, room.data(), room.size(), &found) == ERANGE &&
-         room.size() < kMostUserBytes) {
-    room.resize(room.size() * 2);
-  }
+  const passwd* found = find_entry(
+      [uid](auto... more) { return getpwuid_r(uid, more...); }, entry, room);
   return found == nullptr ? std::to_string(uid) : found->pw_name;
+}
+
+std::string group_name(gid_t gid) {
+  std::vector<char> room;
+  group entry{};
+  const group* found = find_entry(
+      [gid](auto... more) { return getgrgid_r(gid, more...); }, entry, room);
+  return found == nullptr ? std::to_string(gid) : found->gr_name;
 }
 
 User calling_user() {

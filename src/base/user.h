@@ -26,6 +26,9 @@ Result<User> find_user(const std::string& name_or_uid);
 /// service, which may take long. Any thread may call it.
 std::string user_name(uid_t uid);
 
+/// The same for a group.
+std::string group_name(gid_t gid);
+
 /// Who called: SUDO_UID when we are root, otherwise the real user.
 User calling_user();
 

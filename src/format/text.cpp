@@ -55,6 +55,16 @@ constexpr Escapes make_escapes(std::string_view before, bool high_stay,
 
 constexpr Escapes kGo =
     make_escapes("\\x", false, "\aa\bb\ff\nn\rr\tt\vv\\\\\"\"");
+
+/// Without quotes around it a quote is a character like others: an escape of
+/// one, for whoever looks for bytes to escape stops at it.
+constexpr Escapes make_text() {
+  Escapes escapes = make_escapes("\\x", false, "\aa\bb\ff\nn\rr\tt\vv\\\\");
+  escapes['"'] = Escape{.text = {'"'}, .length = 1};
+  return escapes;
+}
+constexpr Escapes kText = make_text();
+
 constexpr std::string_view kJsonLetters = "\bb\ff\nn\rr\tt\\\\\"\"";
 /// In UTF-8 the controls from U+0080 to U+009F are this byte and their number.
 constexpr Byte kC1Lead = 0xc2;
@@ -231,11 +241,9 @@ inline void put_c2(const Byte*& in, const Byte* end, char*& out) {
 }
 
 template <const Escapes& kEscapes>
-inline size_t escape_all(const char* text, size_t size, char* const out) {
+inline char* escape(const char* text, size_t size, char* at) {
   const auto* in = reinterpret_cast<const Byte*>(text);
   const Byte* const end = in + size;
-  char* at = out;
-  *at++ = '"';
   for (;;) {
     copy_plain<kEscapes>(in, end, at);
     if (in == end) {
@@ -244,7 +252,7 @@ inline size_t escape_all(const char* text, size_t size, char* const out) {
     // What needs an escape seldom comes alone: binary data, other alphabets.
     const Escape* escape = &kEscapes[*in];
     do {
-      if constexpr (&kEscapes == &kGo) {
+      if constexpr (&kEscapes == &kGo || &kEscapes == &kText) {
         if (escape->is_high && put_rune(in, end, at)) {
           continue;
         }
@@ -260,8 +268,15 @@ inline size_t escape_all(const char* text, size_t size, char* const out) {
       ++in;
     } while (in != end && (escape = &kEscapes[*in])->length != 0);
   }
-  *at++ = '"';
-  return static_cast<size_t>(at - out);
+  return at;
+}
+
+template <const Escapes& kEscapes>
+inline size_t quote_all(const char* text, size_t size, char* const out) {
+  *out = '"';
+  char* const end = escape<kEscapes>(text, size, out + 1);
+  *end = '"';
+  return static_cast<size_t>(end + 1 - out);
 }
 
 template <typename Integer>
@@ -273,13 +288,65 @@ size_t decimal(Integer value, char* out) {
 }  // namespace
 
 size_t tracer_quote(const char* text, size_t size, char* out) noexcept {
-  return escape_all<kGo>(text, size, out);
+  return quote_all<kGo>(text, size, out);
 }
 
 size_t tracer_json(const char* text, size_t size, int latin1,
                    char* out) noexcept {
-  return latin1 != 0 ? escape_all<kJsonLatin1>(text, size, out)
-                     : escape_all<kJson>(text, size, out);
+  return latin1 != 0 ? quote_all<kJsonLatin1>(text, size, out)
+                     : quote_all<kJson>(text, size, out);
+}
+
+size_t tracer_text(const char* text, size_t size, char* out) noexcept {
+  return static_cast<size_t>(escape<kText>(text, size, out) - out);
+}
+
+size_t tracer_hex(const char* bytes, size_t size, char* out) noexcept {
+  char* at = out;
+  for (size_t i = 0; i < size; ++i) {
+    const auto byte = static_cast<Byte>(bytes[i]);
+    *at++ = "0123456789abcdef"[byte >> 4];
+    *at++ = "0123456789abcdef"[byte & 0xf];
+    *at++ = ' ';
+  }
+  return static_cast<size_t>(at - out);
+}
+
+size_t tracer_width(const char* text, size_t size) noexcept {
+  const auto* in = reinterpret_cast<const Byte*>(text);
+  const Byte* const end = in + size;
+  size_t width = 0;
+  while (in != end) {
+    uint32_t rune = 0;
+    const unsigned length = *in < 0x80 ? 0 : decode(in, end, rune);
+    if (length == 0) {
+      ++width;
+      ++in;
+      continue;
+    }
+    width += static_cast<size_t>(
+        utf8proc_charwidth(static_cast<utf8proc_int32_t>(rune)));
+    in += length;
+  }
+  return width;
+}
+
+size_t tracer_cell(const char* text, size_t size, int width,
+                   char* out) noexcept {
+  const size_t length = tracer_text(text, size, out);
+  const size_t taken = tracer_width(out, length);
+  const auto wanted = static_cast<size_t>(width < 0 ? -width : width);
+  if (taken >= wanted) {
+    return length;
+  }
+  const size_t gap = wanted - taken;
+  if (width < 0) {
+    memmove(out + gap, out, length);
+    memset(out, ' ', gap);
+  } else {
+    memset(out + length, ' ', gap);
+  }
+  return length + gap;
 }
 
 int tracer_utf8_valid(const char* text, size_t size) noexcept {

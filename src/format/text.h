@@ -24,6 +24,9 @@
 /// byte that is not UTF-8. Runes cost less: 6 for 2, 6 for 3, 10 for 4.
 #define TRACER_QUOTE_ROOM(size) (4 * (size) + 2)
 
+/// Room for tracer_text, and with the width for tracer_cell.
+#define TRACER_TEXT_ROOM(size) (4 * (size))
+
 /// Room for tracer_json. A byte becomes six at most: \u001b.
 #define TRACER_JSON_ROOM(size) (6 * (size) + 2)
 
@@ -46,6 +49,23 @@ size_t tracer_quote(const char* text, size_t size, char* out) noexcept;
 /// escaped too, though JSON allows it, and so are the controls from U+0080 to
 /// U+009F: output often ends on a terminal.
 size_t tracer_json(const char* text, size_t size, int latin1,
+                   char* out) noexcept;
+
+/// The same without quotes around it, and without a backslash before those that
+/// are in it: for a line or a column. What it was can still be told.
+size_t tracer_text(const char* text, size_t size, char* out) noexcept;
+
+/// The bytes as numbers, with a blank behind each: "de ad ". Room: 3 * size.
+size_t tracer_hex(const char* bytes, size_t size, char* out) noexcept;
+
+/// How many columns of a terminal the text takes that tracer_text has written:
+/// wide runes two, combining ones none.
+size_t tracer_width(const char* text, size_t size) noexcept;
+
+/// tracer_text, filled up with blanks to `width` columns: behind it, or before
+/// it if `width` is negative. Longer text is kept whole. Room: that of
+/// tracer_text and the width.
+size_t tracer_cell(const char* text, size_t size, int width,
                    char* out) noexcept;
 
 /// 1 if the text is UTF-8 throughout: no overlong forms, no surrogates,

@@ -296,9 +296,11 @@ Result<Reader::Item> Reader::next() {
 /// handed out then.
 Result<std::optional<Reader::Item>> Reader::read_block(
     const BlockHeader& header) {
-  const bool is_item =
-      header.kind >= BlockKind::kEvents && header.kind <= BlockKind::kEnd;
-  const bool has_time = is_item && header.kind != BlockKind::kEnd;
+  // A name holds for all that comes, whatever part is selected.
+  const bool is_user = header.kind == BlockKind::kUser;
+  const bool is_item = is_user || (header.kind >= BlockKind::kEvents &&
+                                   header.kind <= BlockKind::kEnd);
+  const bool has_time = is_item && !is_user && header.kind != BlockKind::kEnd;
   if (!is_item || (has_time && !is_selected(header.first, header.last))) {
     std::optional<Gap> gap = TRY(skip_payload(header));
     return gap ? std::optional<Item>(std::move(*gap)) : std::nullopt;

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "script/engine.h"
 
+#include <sys/ioctl.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <lua.hpp>
@@ -11,6 +15,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/user.h"
+#include "script/syscalls.h"
 
 // What LuaJIT's FFI calls. `engine` is what tracer.core told Lua.
 extern "C" {
@@ -66,6 +71,33 @@ size_t tracer_last_size(void* engine) {
 size_t tracer_event_prefix(void* engine, const void* event, char* out) {
   return static_cast<tracer::script::Engine*>(engine)->event_prefix(
       static_cast<const tracer::events::Header*>(event), out);
+}
+size_t tracer_now_prefix(void* engine, char* out) {
+  return static_cast<tracer::script::Engine*>(engine)->now_prefix(out);
+}
+int tracer_terminal_size(void* engine, uint16_t* rows, uint16_t* columns) {
+  return static_cast<tracer::script::Engine*>(engine)->terminal_size(rows,
+                                                                     columns)
+             ? 1
+             : 0;
+}
+void tracer_find_user(void* engine, uint32_t uid) {
+  static_cast<tracer::script::Engine*>(engine)->find_user(uid);
+}
+void tracer_find_group(void* engine, uint32_t gid) {
+  static_cast<tracer::script::Engine*>(engine)->find_group(gid);
+}
+const char* tracer_syscall_name(uint32_t number) {
+  return tracer::script::syscall_name(number);
+}
+double tracer_open_file(void* engine, const char* path, int append) {
+  return static_cast<tracer::script::Engine*>(engine)->open_file(path,
+                                                                 append != 0);
+}
+void tracer_write_file(void* engine, double file, const void* bytes,
+                       size_t size) {
+  static_cast<tracer::script::Engine*>(engine)->write_file(
+      file, {static_cast<const char*>(bytes), size});
 }
 }
 
@@ -430,10 +462,12 @@ Result<void> Engine::bind(const std::vector<BoundProbe>& probes,
                           const RunOptions& options, format::Clock clock) {
   clock_ = clock;
   time_ = options.time;
+  replay_ = options.replay;
   push_runtime("bind");
   lua_newtable(lua_);
   set_flag(lua_, "json", options.json);
   set_flag(lua_, "prefix", options.time != format::TimeStyle::kNone);
+  set_flag(lua_, "replay", options.replay);
   set_number(lua_, "limit", static_cast<double>(options.limit));
   lua_newtable(lua_);
   for (size_t i = 0; i < probes.size(); ++i) {
@@ -480,7 +514,10 @@ Result<void> Engine::run(const events::Batch& batch) {
   std::copy_n(batch.events().data(), count, slots_.data());
   push_runtime("batch");
   lua_pushnumber(lua_, static_cast<double>(count));
+  in_batch_ = count > 0;
   Result<void> done = call(1, 0);
+  in_batch_ = false;
+  last_ts_ = count > 0 ? slots_[count - 1]->ts : last_ts_;
   if (done && !is_over_) {
     delivered_ += count - records_;
     return done;
@@ -544,8 +581,8 @@ int Engine::add_target(pid_t pid) {
   if (added) {
     return *added ? 1 : 0;
   }
-  refusal_ = std::move(added.error().message);
-  last_text_ = refusal_;
+  message_ = std::move(added.error().message);
+  last_text_ = message_;
   return -1;
 }
 
@@ -579,6 +616,66 @@ size_t Engine::event_prefix(const events::Header* event, char* out) {
   return clock_->prefix(time_, event->ts, out);
 }
 
+/// The prefix for what is no event's own text: the time of the event that is
+/// being handled; between events now, which in a replay is the last one's.
+size_t Engine::now_prefix(char* out) {
+  const auto now = std::chrono::steady_clock::now().time_since_epoch();
+  const uint64_t ts = in_batch_ ? slots_[counts_[kCursor]]->ts
+                      : replay_ ? std::max(last_ts_, clock_->start())
+                                : static_cast<uint64_t>(now.count());
+  return clock_->prefix(time_, ts, out);
+}
+
+/// False if results do not go to a terminal.
+bool Engine::terminal_size(uint16_t* rows, uint16_t* columns) const {
+  winsize size{};
+  if (!host_.output || ioctl(host_.output(), TIOCGWINSZ, &size) != 0) {
+    return false;
+  }
+  // A serial line does not know.
+  *rows = size.ws_row > 0 ? size.ws_row : 24;
+  *columns = size.ws_col > 0 ? size.ws_col : 80;
+  return true;
+}
+
+/// The name of a user, in last_text() until the next call. In a replay this
+/// machine's users are not those of the recording: a name that it does not
+/// tell is the number.
+void Engine::find_user(uint32_t uid) {
+  auto found = user_names_.find(uid);
+  if (found == user_names_.end()) {
+    found =
+        user_names_.emplace(uid, replay_ ? std::to_string(uid) : user_name(uid))
+            .first;
+  }
+  last_text_ = found->second;
+}
+
+void Engine::find_group(uint32_t gid) {
+  message_ = replay_ ? std::to_string(gid) : group_name(gid);
+  last_text_ = message_;
+}
+
+/// The number of a file that the script writes to, -2 where nothing will be
+/// written, or -1 and what prevents it in last_text().
+double Engine::open_file(const char* path, bool append) {
+  if (host_.files == nullptr) {
+    return -2;
+  }
+  const Result<size_t> file = host_.files->open(
+      path, append ? sinks::Existing::kAppendedTo : sinks::Existing::kEmptied);
+  if (!file) {
+    message_ = file.error().message;
+    last_text_ = message_;
+    return -1;
+  }
+  return static_cast<double>(*file);
+}
+
+void Engine::write_file(double file, std::string_view bytes) {
+  host_.files->write(static_cast<size_t>(file), bytes);
+}
+
 void Engine::process_record(const events::Header* event) {
   ++records_;
   processes_.apply(event);
@@ -590,11 +687,7 @@ void Engine::process_record(const events::Header* event) {
 double Engine::process_text(uint32_t pid, uint32_t field) {
   const events::Processes::Process process = processes_.find(pid);
   if (field == 0 && process.uid != nullptr) {
-    auto found = user_names_.find(*process.uid);
-    if (found == user_names_.end()) {
-      found = user_names_.emplace(*process.uid, user_name(*process.uid)).first;
-    }
-    last_text_ = found->second;
+    find_user(*process.uid);
     return 1.0 + *process.uid;
   }
   const events::Interned::Text* text = field == 1   ? process.exe

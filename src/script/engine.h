@@ -28,6 +28,7 @@
 #include "events/schema.h"
 #include "format/clock.h"
 #include "format/json.h"
+#include "sinks/files.h"
 
 struct lua_State;
 
@@ -96,7 +97,8 @@ struct BoundProbe {
 struct RunOptions {
   bool json = false;
   format::TimeStyle time = format::TimeStyle::kNone;
-  uint64_t limit = 0;  // events to show; 0: all
+  uint64_t limit = 0;   // events to show; 0: all
+  bool replay = false;  // what this machine is like says nothing of the events
 };
 
 class Engine {
@@ -110,6 +112,8 @@ class Engine {
     std::function<Result<bool>(pid_t pid)> add_target;
     std::function<bool(pid_t pid)> remove_target;
     std::function<std::vector<pid_t>()> list_targets;
+    std::function<int()> output;     // where emit's bytes go, to ask what it is
+    sinks::Files* files = nullptr;   // the script's; null: it may open none
   };
 
   static Result<std::unique_ptr<Engine>> create(const Paths& paths, Host host);
@@ -169,6 +173,12 @@ class Engine {
   size_t event_json(const events::Header* event, char* out);
   size_t event_prefix(const events::Header* event, char* out);
   size_t event_time(const events::Header* event, char* out);
+  size_t now_prefix(char* out);
+  bool terminal_size(uint16_t* rows, uint16_t* columns) const;
+  void find_user(uint32_t uid);
+  void find_group(uint32_t gid);
+  double open_file(const char* path, bool append);
+  void write_file(double file, std::string_view bytes);
   void process_record(const events::Header* event);
   double process_text(uint32_t pid, uint32_t field);
   [[nodiscard]] std::string_view last_text() const { return last_text_; }
@@ -195,11 +205,14 @@ class Engine {
   std::optional<format::Clock> clock_;
   format::TimeStyle time_ = format::TimeStyle::kNone;
   bool is_over_ = false;  // the script shall see no more events
+  bool replay_ = false;
+  bool in_batch_ = false;
+  uint64_t last_ts_ = 0;  // of the last event, in a replay
   events::Processes processes_;
   size_t records_ = 0;  // of the process table, in this batch
   std::unordered_map<uint32_t, std::string> user_names_;
-  std::string_view last_text_;  // what process_text() has found
-  std::string refusal_;         // of add_target()
+  std::string_view last_text_;  // what process_text() and others have found
+  std::string message_;         // the same, where nobody else keeps it
   uint64_t delivered_ = 0;
   std::vector<format::JsonPlan> json_;  // by event type
   std::vector<std::string> event_names_;

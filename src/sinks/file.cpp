@@ -146,21 +146,23 @@ void FileSink::run() {
   }
 }
 
-Result<Fd> open_output(const std::string& path, const User& owner) {
+Result<Fd> open_output(const std::string& path, const User& owner,
+                       Existing existing) {
   const std::string what = "cannot write to " + path;
   struct stat status {};
   const bool shared = in_shared_folder(path);
   if (shared && lstat(path.c_str(), &status) == 0 && !is_ours(status, owner)) {
     return not_ours(what);
   }
-  constexpr int kFlags = O_WRONLY | O_CLOEXEC | O_NOCTTY;
-  Fd fd(open(path.c_str(), kFlags | O_CREAT | O_EXCL, 0600));
+  const int flags = O_WRONLY | O_CLOEXEC | O_NOCTTY |
+                    (existing == Existing::kAppendedTo ? O_APPEND : 0);
+  Fd fd(open(path.c_str(), flags | O_CREAT | O_EXCL, 0600));
   bool created = fd.valid();
   if (!created && errno == EEXIST) {
-    fd = Fd(open(path.c_str(), kFlags));
+    fd = Fd(open(path.c_str(), flags));
     if (!fd && errno == ENOENT) {
       // A link to a file that is not there yet.
-      fd = Fd(open(path.c_str(), kFlags | O_CREAT, 0600));
+      fd = Fd(open(path.c_str(), flags | O_CREAT, 0600));
       created = fd.valid();
     }
   }
@@ -176,7 +178,7 @@ Result<Fd> open_output(const std::string& path, const User& owner) {
     return not_ours(what);
   }
   if (S_ISREG(status.st_mode)) {
-    if (ftruncate(fd.get(), 0) != 0) {
+    if (existing == Existing::kEmptied && ftruncate(fd.get(), 0) != 0) {
       return fail_errno(what, errno);
     }
     // What is captured from other processes may be secret.

@@ -33,6 +33,9 @@ class FileSink : public Sink {
   /// True if the reader of our pipe has gone: an end, not a failure.
   [[nodiscard]] bool closed_pipe() const;
 
+  /// For questions about what it is.
+  [[nodiscard]] int descriptor() const { return fd_.get(); }
+
  private:
   void run();
 
@@ -48,9 +51,14 @@ class FileSink : public Sink {
   std::thread thread_;
 };
 
-/// Opens `path` for results: truncated, readable for its owner alone, and
-/// when new, the property of `owner`. Where everybody may create files (a
-/// sticky folder such as /tmp) no link of somebody else's is followed.
-Result<Fd> open_output(const std::string& path, const User& owner);
+/// What becomes of what a file for results holds already.
+enum class Existing { kEmptied, kAppendedTo };
+
+/// Opens `path` for results: emptied if not said otherwise, readable for its
+/// owner alone, and when new, the property of `owner`. Where everybody may
+/// create files (a sticky folder such as /tmp) no link of somebody else's is
+/// followed.
+Result<Fd> open_output(const std::string& path, const User& owner,
+                       Existing existing = Existing::kEmptied);
 
 }  // namespace tracer::sinks

@@ -399,6 +399,21 @@ TEST(Reader, SelectsATimeExactly) {
   }
 }
 
+/// They were passed over as blocks of an unknown kind.
+TEST(Reader, HandsOutNamesOfUsersAheadOfTheEventsBehindThem) {
+  Maker maker;
+  maker.writer().user({.ts = 1000, .uid = 7, .name = "somebody"});
+  maker.add({end_event(1001)});
+  const std::string bytes = maker.finish();
+  const std::vector<std::string> expected = {"user 7 somebody",
+                                             "event 1001 1 "};
+  EXPECT_EQ(read_story(bytes).lines, expected);
+  // Without an index nothing is passed over, nor is the name.
+  std::string without = bytes;
+  without[bytes.size() - 1] ^= 1;
+  EXPECT_EQ(read_story(file_of(without), 1001, 2000).lines, expected);
+}
+
 TEST(Reader, DoesNotReadWhatTheIndexLeavesOut) {
   std::string bytes = long_recording();
   const std::vector<size_t> offsets = block_offsets(bytes);

@@ -1,0 +1,161 @@
+-- SPDX-License-Identifier: Apache-2.0
+--
+-- The names of numbers: errors, signals, system calls, users, groups. Each is
+-- looked up once.
+
+local core = require "tracer.core"
+local ffi = require "ffi"
+local output = require "tracer.output"
+
+ffi.cdef [[
+const char *strerrorname_np(int number);
+const char *sigabbrev_np(int number);
+int __libc_current_sigrtmin(void);
+int __libc_current_sigrtmax(void);
+const char *tracer_syscall_name(uint32_t number);
+void tracer_find_user(void *engine, uint32_t uid);
+void tracer_find_group(void *engine, uint32_t gid);
+const char *tracer_last_text(void *engine);
+size_t tracer_last_size(void *engine);
+]]
+
+local C = ffi.C
+local error, tonumber, type = error, tonumber, type
+local format = string.format
+local abs = math.abs
+
+local engine = ffi.cast("void *", core.engine)
+
+local M = {}
+
+local function check(name, number)
+  if type(number) ~= "number" then
+    error(("tracer.%s: a number expected, got %s"):format(name, type(number)),
+      3)
+  end
+end
+
+local errors = {}
+
+--- The name of an error: "ENOENT" for 2 and, as system calls return it, -2;
+--- "errno 4095" for one without a name.
+---@param number integer
+---@return string
+function M.errno(number)
+  check("errno", number)
+  number = abs(number)
+  local name = errors[number]
+  if name then
+    return name
+  end
+  local known = C.strerrorname_np(number)
+  if known == nil then
+    return format("errno %d", number)
+  end
+  name = ffi.string(known)
+  errors[number] = name
+  return name
+end
+
+local signals = {}
+local first_real_time = C.__libc_current_sigrtmin()
+for number = first_real_time, C.__libc_current_sigrtmax() do
+  local more = number - first_real_time
+  signals[number] = more == 0 and "SIGRTMIN" or "SIGRTMIN+" .. more
+end
+
+--- The name of a signal: "SIGKILL", "SIGRTMIN+3"; "signal 99" for one without.
+---@param number integer
+---@return string
+function M.signal(number)
+  check("signal", number)
+  local name = signals[number]
+  if name then
+    return name
+  end
+  local known = C.sigabbrev_np(number)
+  if known == nil then
+    return format("signal %d", number)
+  end
+  name = "SIG" .. ffi.string(known)
+  signals[number] = name
+  return name
+end
+
+local calls = {}
+
+--- The name of a system call by its number on the machine that shows it,
+--- "openat"; "syscall_1000" for one without.
+---@param number integer
+---@return string
+function M.syscall(number)
+  check("syscall", number)
+  local name = calls[number]
+  if name then
+    return name
+  end
+  local known
+  if number >= 0 and number < 2 ^ 32 then
+    known = C.tracer_syscall_name(number)
+  end
+  if known == nil then
+    return format("syscall_%d", number)
+  end
+  name = ffi.string(known)
+  calls[number] = name
+  return name
+end
+
+-- The name service is asked once for each; a replay has names from its
+-- recording, which may tell one later than it is first asked for.
+local MOST_NAMES = 4096
+local users, user_count = {}, 0
+local groups, group_count = {}, 0
+
+local function found()
+  return ffi.string(C.tracer_last_text(engine),
+    tonumber(C.tracer_last_size(engine)))
+end
+
+--- The name of a user, or the number as text if there is none.
+---@param uid integer
+---@return string
+function M.user(uid)
+  check("user", uid)
+  local name = users[uid]
+  if name then
+    return name
+  end
+  C.tracer_find_user(engine, uid)
+  name = found()
+  if not output.replay then
+    if user_count == MOST_NAMES then
+      users, user_count = {}, 0
+    end
+    users[uid] = name
+    user_count = user_count + 1
+  end
+  return name
+end
+
+--- The name of a group, or the number as text if there is none, and in a
+--- replay.
+---@param gid integer
+---@return string
+function M.group(gid)
+  check("group", gid)
+  local name = groups[gid]
+  if name then
+    return name
+  end
+  C.tracer_find_group(engine, gid)
+  name = found()
+  if group_count == MOST_NAMES then
+    groups, group_count = {}, 0
+  end
+  groups[gid] = name
+  group_count = group_count + 1
+  return name
+end
+
+return M
