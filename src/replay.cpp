@@ -46,13 +46,6 @@ uint64_t clock_now() {
          static_cast<uint64_t>(now.tv_nsec);
 }
 
-/// What a live run adds to the script's probes (probes/processes.bpf.c). Its
-/// records are checked when they are read.
-bool is_process_table(const recording::Probe& probe) {
-  return probe.name == "processes" && probe.schema.events.size() == 1 &&
-         probe.schema.events[0].name == "process";
-}
-
 /// Waits until `moment` of the clock, or for a signal.
 void wait_until(uint64_t moment) {
   const timespec until{.tv_sec = static_cast<time_t>(moment / 1'000'000'000),
@@ -123,35 +116,9 @@ uint64_t Replay::time_of(const Moment& moment) const {
   return ts > 0 ? static_cast<uint64_t>(ts) : 0;
 }
 
-/// Which of the script's probes each recorded one is: that of its name, or, for
-/// one that the script itself holds, that in its place.
 Result<void> Replay::match_probes() {
   const std::vector<recording::Probe>& recorded = reader_->probes();
-  matches_.resize(recorded.size());
-  std::string names;
-  for (const recording::Probe& probe : recorded) {
-    names += (names.empty() ? "" : ", ") + log::printable(probe.name);
-  }
-  for (size_t i = 0; i < declared_.probes.size(); ++i) {
-    const script::DeclaredProbe& wanted = declared_.probes[i];
-    const bool in_script = wanted.text || wanted.name.ends_with(".bpf.c");
-    std::optional<size_t> found;
-    for (size_t r = 0; r < recorded.size() && !found; ++r) {
-      if (!matches_[r] && recorded[r].name == wanted.name) {
-        found = r;
-      }
-    }
-    if (!found && in_script && i < recorded.size() && !matches_[i]) {
-      found = i;
-    }
-    if (!found) {
-      return tl::unexpected(
-          Error{.message = wanted.place + ": the recording has no events of " +
-                           "the probe " + wanted.name,
-                .hint = "it has those of " + names});
-    }
-    matches_[*found] = i;
-  }
+  matches_ = TRY(tracer::match_probes(recorded, declared_.probes));
   for (size_t r = 0; r < recorded.size(); ++r) {
     if (is_process_table(recorded[r])) {
       has_table_ = true;
@@ -175,16 +142,7 @@ Result<void> Replay::bind() {
     log::note(log::printable(remark));
   }
   if (!options_.pids.empty()) {
-    std::set<pid_t> pids;
-    for (const std::string& word : options_.pids) {
-      const std::optional<int64_t> pid = parse_int(word);
-      if (!pid || *pid < 1 || *pid > INT32_MAX) {
-        return fail_usage("not a process id: " + word,
-                          "tracer info names the processes of a recording");
-      }
-      pids.insert(static_cast<pid_t>(*pid));
-    }
-    selection_.select(std::move(pids), options_.follow);
+    TRY(selection_.select(options_.pids, options_.follow));
   }
   std::vector<script::BoundProbe> bound;
   for (size_t r = 0; r < matches_.size(); ++r) {

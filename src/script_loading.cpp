@@ -17,12 +17,6 @@ bool exists(const std::string& path) {
   return access(path.c_str(), F_OK) == 0;
 }
 
-/// A script's name with a slash or the ending .lua is a file; others are
-/// shipped with the program. Nothing is looked up in the current directory.
-std::string script_path(const Paths& paths, const std::string& name) {
-  return is_file(name) ? name : paths.scripts + "/" + name + ".lua";
-}
-
 /// A script that has a shipped probe and does nothing with its events. Nothing,
 /// if there is no such probe.
 std::optional<std::string> script_of_probe(const Paths& paths,
@@ -50,25 +44,19 @@ std::string usage_of(const RunCommand& options) {
 
 }  // namespace
 
-Result<std::optional<script::Declared>> load_script(script::Engine& engine,
-                                                    const Paths& paths,
-                                                    RunCommand& options) {
-  script::ScriptFile script{.path = script_path(paths, options.script),
-                            .name = options.script,
-                            .usage = usage_of(options)};
-  if (options.verb == Verb::kRecord) {
-    script.text = script_of_probe(paths, options.script);
-  }
+std::string script_path(const Paths& paths, const std::string& name) {
+  return is_file(name) ? name : paths.scripts + "/" + name + ".lua";
+}
+
+Result<script::Declared> read_script(script::Engine& engine,
+                                     const script::ScriptFile& script,
+                                     RunCommand& options) {
   script::Declared declared =
       TRY(engine.load(script, options.script_words, *options.base));
   if (declared.help) {
-    TRY(write_all(1, *declared.help));
-    return std::nullopt;
+    return declared;
   }
   TRY(options.apply(options, declared.base_options));
-  log::set_level(options.verbose ? log::Level::kDebug
-                 : options.quiet ? log::Level::kWarn
-                                 : log::Level::kNote);
   options.pids.insert(options.pids.end(), declared.positionals.begin(),
                       declared.positionals.end());
   if (declared.probes.empty()) {
@@ -78,6 +66,26 @@ Result<std::optional<script::Declared>> load_script(script::Engine& engine,
                       "local write = tracer.probe(\"write\")",
               .status = kScriptError});
   }
+  return declared;
+}
+
+Result<std::optional<script::Declared>> load_script(script::Engine& engine,
+                                                    const Paths& paths,
+                                                    RunCommand& options) {
+  script::ScriptFile script{.path = script_path(paths, options.script),
+                            .name = options.script,
+                            .usage = usage_of(options)};
+  if (options.verb == Verb::kRecord) {
+    script.text = script_of_probe(paths, options.script);
+  }
+  script::Declared declared = TRY(read_script(engine, script, options));
+  if (declared.help) {
+    TRY(write_all(1, *declared.help));
+    return std::nullopt;
+  }
+  log::set_level(options.verbose ? log::Level::kDebug
+                 : options.quiet ? log::Level::kWarn
+                                 : log::Level::kNote);
   return declared;
 }
 
