@@ -19,6 +19,7 @@
 #include "base/words.h"
 #include "cli/info.h"
 #include "cli/options.h"
+#include "cli/test.h"
 #include "replay.h"
 #include "session.h"
 
@@ -94,6 +95,7 @@ constexpr Command kCommands[] = {
     {"record", run<Verb::kRecord>},
     {"replay", run<Verb::kReplay>},
     {"info", info},
+    {"test", cli::test},
     {"help", help},
     {"--help", help},
     {"-h", help},

@@ -46,6 +46,13 @@ uint64_t clock_now() {
          static_cast<uint64_t>(now.tv_nsec);
 }
 
+/// What a live run adds to the script's probes (probes/processes.bpf.c). Its
+/// records are checked when they are read.
+bool is_process_table(const recording::Probe& probe) {
+  return probe.name == "processes" && probe.schema.events.size() == 1 &&
+         probe.schema.events[0].name == "process";
+}
+
 /// Waits until `moment` of the clock, or for a signal.
 void wait_until(uint64_t moment) {
   const timespec until{.tv_sec = static_cast<time_t>(moment / 1'000'000'000),
@@ -75,21 +82,32 @@ Result<int> Replay::run() {
   return finish(play());
 }
 
-Result<void> Replay::open_recording() {
-  const bool piped = options_.recording == "-";
-  Fd fd(piped ? fcntl(0, F_DUPFD_CLOEXEC, 3)
-              : open(options_.recording.c_str(), O_RDONLY | O_CLOEXEC));
+Replay::Counts Replay::counts() const {
+  return {.shown = engine_ ? engine_->shown() : 0,
+          .filtered = engine_ ? engine_->filtered() : 0,
+          .left_out = selection_.left_out()};
+}
+
+Result<Fd> Replay::open_file() const {
+  Fd fd(options_.recording == "-"
+            ? fcntl(0, F_DUPFD_CLOEXEC, 3)
+            : open(options_.recording.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) {
     return fail_usage(
         "no recording " + options_.recording + ": " + strerror(errno),
         "tracer record -o FILE SCRIPT PID makes one");
   }
+  return fd;
+}
+
+Result<void> Replay::open_recording() {
+  Fd fd = TRY(source_ ? source_(declared_) : open_file());
   position_ = Fd(fcntl(fd.get(), F_DUPFD_CLOEXEC, 3));
   Result<std::unique_ptr<recording::Reader>> reader =
       recording::Reader::open(std::move(fd));
   if (!reader) {
     return tl::unexpected(std::move(reader).error().context(
-        piped ? "standard input" : options_.recording));
+        options_.recording == "-" ? "standard input" : options_.recording));
   }
   reader_ = std::move(*reader);
   return {};
@@ -116,9 +134,35 @@ uint64_t Replay::time_of(const Moment& moment) const {
   return ts > 0 ? static_cast<uint64_t>(ts) : 0;
 }
 
+/// Which of the script's probes each recorded one is: that of its name, or, for
+/// one that the script itself holds, that in its place.
 Result<void> Replay::match_probes() {
   const std::vector<recording::Probe>& recorded = reader_->probes();
-  matches_ = TRY(tracer::match_probes(recorded, declared_.probes));
+  matches_.resize(recorded.size());
+  std::string names;
+  for (const recording::Probe& probe : recorded) {
+    names += (names.empty() ? "" : ", ") + log::printable(probe.name);
+  }
+  for (size_t i = 0; i < declared_.probes.size(); ++i) {
+    const script::DeclaredProbe& wanted = declared_.probes[i];
+    const bool in_script = wanted.text || wanted.name.ends_with(".bpf.c");
+    std::optional<size_t> found;
+    for (size_t r = 0; r < recorded.size() && !found; ++r) {
+      if (!matches_[r] && recorded[r].name == wanted.name) {
+        found = r;
+      }
+    }
+    if (!found && in_script && i < recorded.size() && !matches_[i]) {
+      found = i;
+    }
+    if (!found) {
+      return tl::unexpected(
+          Error{.message = wanted.place + ": the recording has no events of " +
+                           "the probe " + wanted.name,
+                .hint = "it has those of " + names});
+    }
+    matches_[*found] = i;
+  }
   for (size_t r = 0; r < recorded.size(); ++r) {
     if (is_process_table(recorded[r])) {
       has_table_ = true;
@@ -142,7 +186,16 @@ Result<void> Replay::bind() {
     log::note(log::printable(remark));
   }
   if (!options_.pids.empty()) {
-    TRY(selection_.select(options_.pids, options_.follow));
+    std::set<pid_t> pids;
+    for (const std::string& word : options_.pids) {
+      const std::optional<int64_t> pid = parse_int(word);
+      if (!pid || *pid < 1 || *pid > INT32_MAX) {
+        return fail_usage("not a process id: " + word,
+                          "tracer info names the processes of a recording");
+      }
+      pids.insert(static_cast<pid_t>(*pid));
+    }
+    selection_.select(std::move(pids), options_.follow);
   }
   std::vector<script::BoundProbe> bound;
   for (size_t r = 0; r < matches_.size(); ++r) {
@@ -187,6 +240,8 @@ Result<void> Replay::play() {
       TRY(play(**batch));
     } else if (const auto* loss = std::get_if<recording::Loss>(&item)) {
       TRY(tell(*loss));
+    } else if (const auto* user = std::get_if<recording::User>(&item)) {
+      engine_->name_user(user->uid, user->name);
     } else if (const auto* gap = std::get_if<recording::Gap>(&item)) {
       missing_ += gap->events;
       log::warn(gap->text);

@@ -17,6 +17,12 @@ bool exists(const std::string& path) {
   return access(path.c_str(), F_OK) == 0;
 }
 
+/// A script's name with a slash or the ending .lua is a file; others are
+/// shipped with the program. Nothing is looked up in the current directory.
+std::string script_path(const Paths& paths, const std::string& name) {
+  return is_file(name) ? name : paths.scripts + "/" + name + ".lua";
+}
+
 /// A script that has a shipped probe and does nothing with its events. Nothing,
 /// if there is no such probe.
 std::optional<std::string> script_of_probe(const Paths& paths,
@@ -44,31 +50,6 @@ std::string usage_of(const RunCommand& options) {
 
 }  // namespace
 
-std::string script_path(const Paths& paths, const std::string& name) {
-  return is_file(name) ? name : paths.scripts + "/" + name + ".lua";
-}
-
-Result<script::Declared> read_script(script::Engine& engine,
-                                     const script::ScriptFile& script,
-                                     RunCommand& options) {
-  script::Declared declared =
-      TRY(engine.load(script, options.script_words, *options.base));
-  if (declared.help) {
-    return declared;
-  }
-  TRY(options.apply(options, declared.base_options));
-  options.pids.insert(options.pids.end(), declared.positionals.begin(),
-                      declared.positionals.end());
-  if (declared.probes.empty()) {
-    return tl::unexpected(
-        Error{.message = options.script + ": declares no probe",
-              .hint = "a script that traces has a line such as "
-                      "local write = tracer.probe(\"write\")",
-              .status = kScriptError});
-  }
-  return declared;
-}
-
 Result<std::optional<script::Declared>> load_script(script::Engine& engine,
                                                     const Paths& paths,
                                                     RunCommand& options) {
@@ -78,14 +59,25 @@ Result<std::optional<script::Declared>> load_script(script::Engine& engine,
   if (options.verb == Verb::kRecord) {
     script.text = script_of_probe(paths, options.script);
   }
-  script::Declared declared = TRY(read_script(engine, script, options));
+  script::Declared declared =
+      TRY(engine.load(script, options.script_words, *options.base));
   if (declared.help) {
     TRY(write_all(1, *declared.help));
     return std::nullopt;
   }
+  TRY(options.apply(options, declared.base_options));
   log::set_level(options.verbose ? log::Level::kDebug
                  : options.quiet ? log::Level::kWarn
                                  : log::Level::kNote);
+  options.pids.insert(options.pids.end(), declared.positionals.begin(),
+                      declared.positionals.end());
+  if (declared.probes.empty()) {
+    return tl::unexpected(
+        Error{.message = options.script + ": declares no probe",
+              .hint = "a script that traces has a line such as "
+                      "local write = tracer.probe(\"write\")",
+              .status = kScriptError});
+  }
   return declared;
 }
 

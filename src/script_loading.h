@@ -14,16 +14,6 @@
 
 namespace tracer {
 
-/// A script's name with a slash or the ending .lua is a file; others are
-/// shipped with the program. Nothing is looked up in the current directory.
-std::string script_path(const Paths& paths, const std::string& name);
-
-/// Reads a script with the command line of `options`, and takes in those of our
-/// options that stood behind it. Prints nothing: --help comes back.
-Result<script::Declared> read_script(script::Engine& engine,
-                                     const script::ScriptFile& script,
-                                     RunCommand& options);
-
 /// Reads the script of `options`, and takes in those of our options that stood
 /// behind it. Nothing, if --help was all that was asked for: it is printed.
 /// With `record` a shipped probe may stand in the script's place.

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "selection.h"
 
-#include <cstdint>
 #include <cstring>
 
-#include "base/log.h"
-#include "base/words.h"
 #include "events/processes.h"
 
 namespace tracer {
@@ -31,42 +28,6 @@ std::string list_of(const std::vector<int64_t>& values) {
 }
 
 }  // namespace
-
-bool is_process_table(const recording::Probe& probe) {
-  return probe.name == "processes" && probe.schema.events.size() == 1 &&
-         probe.schema.events[0].name == "process";
-}
-
-Result<std::vector<std::optional<size_t>>> match_probes(
-    const std::vector<recording::Probe>& recorded,
-    const std::vector<script::DeclaredProbe>& declared) {
-  std::vector<std::optional<size_t>> matches(recorded.size());
-  std::string names;
-  for (const recording::Probe& probe : recorded) {
-    names += (names.empty() ? "" : ", ") + log::printable(probe.name);
-  }
-  for (size_t i = 0; i < declared.size(); ++i) {
-    const script::DeclaredProbe& wanted = declared[i];
-    const bool in_script = wanted.text || wanted.name.ends_with(".bpf.c");
-    std::optional<size_t> found;
-    for (size_t r = 0; r < recorded.size() && !found; ++r) {
-      if (!matches[r] && recorded[r].name == wanted.name) {
-        found = r;
-      }
-    }
-    if (!found && in_script && i < recorded.size() && !matches[i]) {
-      found = i;
-    }
-    if (!found) {
-      return tl::unexpected(
-          Error{.message = wanted.place + ": the recording has no events of " +
-                           "the probe " + wanted.name,
-                .hint = "it has those of " + names});
-    }
-    matches[*found] = i;
-  }
-  return matches;
-}
 
 void Selection::add(const recording::Probe& recorded,
                     const script::DeclaredProbe* wanted) {
@@ -156,20 +117,11 @@ void Selection::compare(const std::string& probe, const std::string& parameter,
   }
 }
 
-Result<void> Selection::select(const std::vector<std::string>& pids,
-                               bool follow) {
-  for (const std::string& word : pids) {
-    const std::optional<int64_t> pid = parse_int(word);
-    if (!pid || *pid < 1 || *pid > INT32_MAX) {
-      return fail_usage("not a process id: " + word,
-                        "tracer info names the processes of a recording");
-    }
-    pids_.insert(static_cast<pid_t>(*pid));
-  }
+void Selection::select(std::set<pid_t> pids, bool follow) {
   by_process_ = true;
   follow_ = follow;
+  pids_ = std::move(pids);
   takes_all_ = false;
-  return {};
 }
 
 void Selection::select_from(uint64_t ts) {

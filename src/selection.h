@@ -20,7 +20,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -32,17 +31,6 @@
 
 namespace tracer {
 
-/// What a live run adds to the script's probes (probes/processes.bpf.c). Its
-/// records are checked when they are read.
-bool is_process_table(const recording::Probe& probe);
-
-/// Which of the script's probes each recorded one is: that of its name, or, for
-/// one that the script itself holds, that in its place. An Error if one of the
-/// script's is not there.
-Result<std::vector<std::optional<size_t>>> match_probes(
-    const std::vector<recording::Probe>& recorded,
-    const std::vector<script::DeclaredProbe>& declared);
-
 class Selection {
  public:
   /// Tells of a recorded probe; in the order of the recording. `wanted` is what
@@ -52,8 +40,8 @@ class Selection {
   /// The same for the process table.
   void add_table(const recording::Probe& recorded);
 
-  /// Only these processes, by their numbers as words.
-  Result<void> select(const std::vector<std::string>& pids, bool follow);
+  /// Only these processes.
+  void select(std::set<pid_t> pids, bool follow);
   /// Only events from this time on.
   void select_from(uint64_t ts);
 

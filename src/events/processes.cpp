@@ -154,14 +154,6 @@ Processes::Process Processes::find(uint32_t pid) const {
           .cgroup = entry.cgroup};
 }
 
-Schema process_schema() {
-  Schema schema;
-  schema.types.push_back(
-      {.kind = Kind::kStruct, .size = static_cast<uint32_t>(kProcessNames)});
-  schema.events.push_back({.name = "process", .type = 0});
-  return schema;
-}
-
 std::string Processes::seed(const Seed& seed, uint16_t type) {
   const size_t size = kProcessNames + seed.exe.size() + seed.cgroup.size();
   const Header header{.ts = seed.ts,

@@ -21,7 +21,6 @@
 #include <unordered_map>
 
 #include "events/batch.h"
-#include "events/schema.h"
 
 namespace tracer::events {
 
@@ -44,10 +43,6 @@ inline constexpr uint32_t kDeeperExe = 0x100;  // it goes on above the names
 inline constexpr uint32_t kDeeperCgroup = 0x200;
 inline constexpr uint32_t kWholePaths = 0x400;  // paths instead of names
 inline constexpr uint32_t kNoCgroup = 0x800;    // not even that of the root
-
-/// A schema for records that nobody shows: one event, "process", with no
-/// members.
-Schema process_schema();
 
 /// Texts that are kept once, however many use them.
 class Interned {

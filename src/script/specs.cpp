@@ -101,7 +101,7 @@ struct Close {
   void operator()(lua_State* lua) const { lua_close(lua); }
 };
 
-tl::unexpected<Error> lua_error(lua_State* lua) {
+tl::unexpected<Error> raised(lua_State* lua) {
   return tl::unexpected(Error{.message = text_at(lua, -1)});
 }
 
@@ -111,13 +111,13 @@ Result<SpecOutcome> call_runner(lua_State* lua, const std::string& file,
   lua_getglobal(lua, "require");
   lua_pushliteral(lua, "tracer.testing.specs");
   if (lua_pcall(lua, 1, 1, 0) != 0) {
-    return lua_error(lua);
+    return raised(lua);
   }
   lua_getfield(lua, -1, "run");
   lua_pushlstring(lua, file.data(), file.size());
   lua_pushboolean(lua, verbose ? 1 : 0);
   if (lua_pcall(lua, 2, 3, 0) != 0) {
-    return lua_error(lua);
+    return raised(lua);
   }
   return SpecOutcome{.cases = static_cast<size_t>(lua_tonumber(lua, -3)),
                      .failed = static_cast<size_t>(lua_tonumber(lua, -2)),
