@@ -59,9 +59,9 @@ recording::Probe process_table(const recording::Probe& any) {
   std::erase_if(record.members, [](const events::Member& member) {
     return member.offset >= events::kHeaderSize;
   });
-  table.schema.events = {{.name = record.name,
-                          .type = static_cast<uint32_t>(
-                              table.schema.types.size())}};
+  table.schema.events = {
+      {.name = record.name,
+       .type = static_cast<uint32_t>(table.schema.types.size())}};
   table.schema.types.push_back(std::move(record));
   return table;
 }
@@ -176,9 +176,8 @@ class Maker {
     const Extras extras = TRY(take_extras(fields));
     const Kind kind = TRY(find_kind(kinds_, extras));
     const Value rest{std::move(fields)};
-    const std::string bytes =
-        TRY(script::make_event(kind.probe->schema, *kind.event, rest,
-                               defaults(kind, extras, rest)));
+    const std::string bytes = TRY(script::make_event(
+        kind.probe->schema, *kind.event, rest, defaults(kind, extras, rest)));
     events::Header header{};
     memcpy(&header, bytes.data(), events::kHeaderSize);
     if (header.ts < ts_) {
@@ -249,8 +248,8 @@ class Maker {
     Extras& known = at->second;
     if (is_new) {
       known.user = "root";
-      known.exe = "/usr/bin/" +
-                  std::string(event.comm, strnlen(event.comm, 16));
+      known.exe =
+          "/usr/bin/" + std::string(event.comm, strnlen(event.comm, 16));
       known.cgroup = "/";
     }
     bool changes = is_new;
@@ -313,10 +312,10 @@ Result<Fd> make_recording(std::vector<recording::Probe> probes,
   if (!copy) {
     return fail_errno("memfd_create", errno);
   }
-  const recording::Meta meta{.facts = {},
-                             .wall_offset = kMadeStart -
-                                            static_cast<int64_t>(kStart),
-                             .start = kStart};
+  const recording::Meta meta{
+      .facts = {},
+      .wall_offset = kMadeStart - static_cast<int64_t>(kStart),
+      .start = kStart};
   const std::unique_ptr<recording::Writer> writer =
       TRY(recording::Writer::create(std::move(copy), meta, probes,
                                     {.level = 0, .on_failure = [] {}}));

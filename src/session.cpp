@@ -235,8 +235,8 @@ bool Session::payload_is_off(const artifact::Request& request) const {
 Result<artifact::Request> Session::make_request(
     const script::DeclaredProbe& probe, bool follows) const {
   const bool is_own = declared_.processes && &probe == &declared_.probes.back();
-  artifact::Request request = TRY(probe_request(
-      paths_, probe, is_own ? std::nullopt : options_.bytes));
+  artifact::Request request =
+      TRY(probe_request(paths_, probe, is_own ? std::nullopt : options_.bytes));
   if (payload_is_off(request)) {
     request.parameters["bytes"] = {0};
   }

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -60,8 +61,7 @@ class Trial {
     const Result<int> status = replay.run();
     const Error error = status ? Error{.status = *status} : status.error();
     if (!status && !is_spec_wrong_) {
-      log::error(error.message +
-                 (error.hint.empty() ? "" : "; " + error.hint));
+      log::error(error.message + (error.hint.empty() ? "" : "; " + error.hint));
     }
     ByteWriter out;
     out.number(status           ? Ending::kDone
@@ -82,9 +82,8 @@ class Trial {
     if (request_.field("events") == nullptr && !command_.recording.empty()) {
       return spec(open_recording(command_.recording));
     }
-    std::vector<recording::Probe> probes =
-        TRY(command_.recording.empty() ? compiled(declared)
-                                       : recorded(declared));
+    std::vector<recording::Probe> probes = TRY(
+        command_.recording.empty() ? compiled(declared) : recorded(declared));
     return spec(make_recording(std::move(probes), request_));
   }
 
@@ -121,10 +120,16 @@ class Trial {
   }
 
   static Error not_compiled(const script::DeclaredProbe& probe, Error error) {
-    error.context(probe.place + ": the layout of events is not known");
+    if (error.status == kScriptError) {
+      error.context(probe.place);
+    } else {
+      error.context(probe.place + ": the layout of events is not known");
+    }
+    // The kernel shows the fields of tracepoints to root alone.
     error.hint += std::string(error.hint.empty() ? "" : "; ") +
-                  "a recording has it as well: t.run(script, { recording = "
-                  "\"FILE.trc\", … })";
+                  (geteuid() == 0 ? "" : "root can compile more; ") +
+                  "a recording has the layout as well: t.run(script, "
+                  "{ recording = \"FILE.trc\", … })";
     return error;
   }
 
@@ -149,9 +154,8 @@ class Trial {
         return fail(command_.recording + ": has no events of the probe " +
                     probe.name + " (" + probe.place + ")");
       }
-      probes.push_back({.name = probe.name,
-                        .parameters = {},
-                        .schema = found->schema});
+      probes.push_back(
+          {.name = probe.name, .parameters = {}, .schema = found->schema});
     }
     return probes;
   }
@@ -219,17 +223,17 @@ Result<Value> answer_of(int status, const Outputs& outputs) {
   };
   put("stdout", {TRY(read_whole(outputs.out.get()))});
   put("stderr", {TRY(read_whole(outputs.err.get()))});
-  put("status", {static_cast<double>(WIFSIGNALED(status)
-                                         ? 128 + WTERMSIG(status)
-                                         : WEXITSTATUS(status))});
+  put("status",
+      {static_cast<double>(WIFSIGNALED(status) ? 128 + WTERMSIG(status)
+                                               : WEXITSTATUS(status))});
   for (const char* count : {"shown", "filtered", "left_out"}) {
     put(count, {static_cast<double>(in.number<uint64_t>())});
   }
   if (ending == Ending::kScriptFailed) {
-    put("error", {bytes.empty() ? end_of_process(status)
-                                : error.message + (error.hint.empty()
-                                                       ? ""
-                                                       : "; " + error.hint)});
+    put("error",
+        {bytes.empty()
+             ? end_of_process(status)
+             : error.message + (error.hint.empty() ? "" : "; " + error.hint)});
     put("traceback", {error.detail});
   }
   return Value{std::move(answer)};
@@ -272,6 +276,7 @@ Result<Value> Trials::run(const RunCommand& command, const Value& request) {
   const Outputs outputs = TRY(make_outputs());
   Trial trial(paths_, cache_, command, request);
   const pid_t parent = getpid();
+  fflush(nullptr);  // or a script that calls os.exit() writes it once more
   const pid_t child = fork();
   if (child < 0) {
     return fail_errno("fork", errno);

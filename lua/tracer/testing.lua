@@ -7,6 +7,7 @@
 local suggest = require("tracer.options").suggest
 local trial = require "tracer.trial"
 
+-- _last: the latest answer, for the report of a case that fails.
 local testing = {}
 
 local KEYS = { "args", "events", "format", "loss", "recording", "time" }
@@ -72,6 +73,7 @@ function testing.run(script, options)
   if not answer then
     error(message, 2)
   end
+  testing._last = answer
   return answer
 end
 

@@ -41,8 +41,8 @@ int64_t keep_types(const bpf_attr& attr) {
 
 /// What was kept; only types are asked for.
 int64_t read_types(const bpf_attr& attr) {
-  auto* about = reinterpret_cast<bpf_btf_info*>(
-      static_cast<uintptr_t>(attr.info.info));
+  auto* about =
+      reinterpret_cast<bpf_btf_info*>(static_cast<uintptr_t>(attr.info.info));
   const auto fd = static_cast<int>(attr.info.bpf_fd);
   struct stat status {};
   if (fstat(fd, &status) != 0) {

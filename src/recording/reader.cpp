@@ -271,9 +271,12 @@ Result<Reader::Item> Reader::next() {
 /// handed out then.
 Result<std::optional<Reader::Item>> Reader::read_block(
     const BlockHeader& header) {
-  const bool is_item =
-      header.kind >= BlockKind::kEvents && header.kind <= BlockKind::kEnd;
-  const bool has_time = is_item && header.kind != BlockKind::kEnd;
+  // A user's name holds for all that comes behind it, so its time is no reason
+  // to leave it out.
+  const bool has_time =
+      header.kind >= BlockKind::kEvents && header.kind < BlockKind::kEnd;
+  const bool is_item = has_time || header.kind == BlockKind::kEnd ||
+                       header.kind == BlockKind::kUser;
   if (!is_item || (has_time && !is_selected(header.first, header.last))) {
     std::optional<Gap> gap = TRY(skip_payload(header));
     return gap ? std::optional<Item>(std::move(*gap)) : std::nullopt;

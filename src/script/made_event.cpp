@@ -53,8 +53,7 @@ class Maker {
     if (member.bit_size == 0) {
       return put(label, type, base + member.offset, value);
     }
-    const uint64_t bits =
-        TRY(integer(label, type, member.bit_size, value));
+    const uint64_t bits = TRY(integer(label, type, member.bit_size, value));
     put_bits(base + member.offset, member.bit_offset, member.bit_size, bits);
     return {};
   }
@@ -167,9 +166,8 @@ class Maker {
     }
     const auto* number = value.get<double>();
     if (number == nullptr) {
-      return expected(label,
-                      type.kind == Kind::kBool ? "a boolean" : "a number",
-                      value);
+      return expected(
+          label, type.kind == Kind::kBool ? "a boolean" : "a number", value);
     }
     const auto bits = static_cast<int>(width);
     const double low = type.is_signed ? -std::ldexp(1, bits - 1) : 0;
@@ -320,8 +318,8 @@ Result<std::string> make_event(const Schema& schema,
                     Value{static_cast<double>(payload)}));
     }
   }
-  const auto len = static_cast<uint32_t>(payload_at ? *payload_at + payload
-                                                    : record.size);
+  const auto len =
+      static_cast<uint32_t>(payload_at ? *payload_at + payload : record.size);
   memcpy(bytes.data() + offsetof(events::Header, len), &len, sizeof len);
   return bytes;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// run_spec(): LuaJIT with one spec in it, and what the spec calls: describe, it,
-// assert (lua/tracer/testing/), and tracer.testing, whose runs of scripts are
-// the owner's doing. Scripts under test run elsewhere, each in a Lua of its
+// run_spec(): LuaJIT with one spec in it, and what the spec calls: describe,
+// it, assert (lua/tracer/testing/), and tracer.testing, whose runs of scripts
+// are the owner's doing. Scripts under test run elsewhere, each in a Lua of its
 // own. One thread.
 #pragma once
 

@@ -11,6 +11,7 @@
 -- spec alone, so that a library under test sees the Lua that scripts see.
 
 local quote = require("tracer.quote").quote
+local testing = require "tracer.testing"
 
 local M = {}
 
@@ -170,6 +171,10 @@ function M.run(file, verbose)
   local function fails(name, message)
     failed = failed + 1
     report[#report + 1] = ("FAILED %s\n  %s\n"):format(name, message)
+    local run = testing._last
+    if run and run.error and not message:find(run.error, 1, true) then
+      report[#report + 1] = ("  the script failed: %s\n"):format(run.error)
+    end
   end
 
   local words = { assert = checks }
@@ -186,7 +191,10 @@ function M.run(file, verbose)
   end
   function words.it(name, body)
     cases = cases + 1
-    name = table.concat(subjects, " ") .. " " .. name
+    testing._last = nil
+    subjects[#subjects + 1] = name
+    name = table.concat(subjects, " ")
+    subjects[#subjects] = nil
     local holds, message = xpcall(function()
       for _, level in ipairs(before) do
         for _, fn in ipairs(level) do

@@ -399,6 +399,22 @@ TEST(Reader, SelectsATimeExactly) {
   }
 }
 
+// They were written and passed over when read.
+TEST(Reader, TellsTheNamesOfUsersWhateverTheTime) {
+  Maker maker;
+  maker.writer().user({.ts = 5, .uid = 1000, .name = "alice"});
+  maker.add({end_event(6), end_event(20)});
+  maker.writer().user({.ts = 21, .uid = 1001, .name = "bob"});
+  std::string bytes = maker.finish();
+  EXPECT_EQ(read_story(bytes).lines,
+            (std::vector<std::string>{"user 1000 alice", "event 6 1 ",
+                                      "event 20 1 ", "user 1001 bob"}));
+  bytes.back() ^= 1;  // no index
+  EXPECT_EQ(read_story(file_of(bytes), 10, 20).lines,
+            (std::vector<std::string>{"user 1000 alice", "event 20 1 ",
+                                      "user 1001 bob"}));
+}
+
 TEST(Reader, DoesNotReadWhatTheIndexLeavesOut) {
   std::string bytes = long_recording();
   const std::vector<size_t> offsets = block_offsets(bytes);
