@@ -45,8 +45,8 @@ TEST(StandIn, NeedsNoRights) {
     }
     artifact::Request request = shipped("write");
     request.without_kernel = true;
-    const auto made = artifact::compile(worker_path(), request,
-                                        std::chrono::seconds(60));
+    const auto made =
+        artifact::compile(worker_path(), request, std::chrono::seconds(60));
     fputs(why(made).c_str(), stderr);
     _exit(capability > 30 && made && made->schema.events.size() == 1 ? 0 : 1);
   }

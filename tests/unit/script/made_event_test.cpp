@@ -65,10 +65,9 @@ events::Schema write_schema() {
   SchemaMaker maker;
   const uint32_t s64 = maker.number(8, true);
   const uint32_t data = maker.chars(0);
-  maker.event("write", kOwn + 16,
-              {{"size", s64, kOwn},
-               {"ret", s64, kOwn + 8},
-               {"data", data, kOwn + 16}});
+  maker.event(
+      "write", kOwn + 16,
+      {{"size", s64, kOwn}, {"ret", s64, kOwn + 8}, {"data", data, kOwn + 16}});
   return maker.schema();
 }
 
@@ -106,23 +105,23 @@ TEST(MadeEvent, HasTheHeaderThatIsLeftOut) {
   EXPECT_EQ(header.type, 0x4002);
   EXPECT_EQ(header.pid, 77);
   EXPECT_EQ(header.tid, 10);
-  EXPECT_EQ(std::string(header.comm, 16), std::string("x") + std::string(15, 0));
+  EXPECT_EQ(std::string(header.comm, 16),
+            std::string("x") + std::string(15, 0));
   EXPECT_EQ(header.len, bytes.size());
 }
 
 TEST(MadeEvent, PutsEachKindWhereItsTypeSays) {
   const std::string bytes =
-      make(all_kinds(),
-           fields({{"big", text("18446744073709551615")},
-                   {"low", text("-9007199254740993")},
-                   {"small", number(255)},
-                   {"yes", {true}},
-                   {"pair", list({number(3), number(4)})},
-                   {"colour", text("BLUE")},
-                   {"name", text("abc")},
-                   {"inner", fields({{"y", number(6)}})},
-                   {"real", number(0.5)},
-                   {"bits", number(0x55)}}))
+      make(all_kinds(), fields({{"big", text("18446744073709551615")},
+                                {"low", text("-9007199254740993")},
+                                {"small", number(255)},
+                                {"yes", {true}},
+                                {"pair", list({number(3), number(4)})},
+                                {"colour", text("BLUE")},
+                                {"name", text("abc")},
+                                {"inner", fields({{"y", number(6)}})},
+                                {"real", number(0.5)},
+                                {"bits", number(0x55)}}))
           .value();
   EXPECT_EQ(at<uint64_t>(bytes, kOwn), UINT64_MAX);
   EXPECT_EQ(at<int64_t>(bytes, kOwn + 8), -9007199254740993);
@@ -152,8 +151,9 @@ TEST(MadeEvent, CountsItsPayloadUnlessItIsTold) {
 
 TEST(MadeEvent, SaysWhichFieldIsWrong) {
   const events::Schema schema = all_kinds();
-  EXPECT_EQ(why_not(schema, fields({{"smal", number(1)}})).substr(0, 61),
-            "no field \"smal\" in the event all; did you mean \"small\"? (it h");
+  EXPECT_EQ(
+      why_not(schema, fields({{"smal", number(1)}})).substr(0, 61),
+      "no field \"smal\" in the event all; did you mean \"small\"? (it h");
   for (const char* hidden : {"len", "type"}) {
     EXPECT_NE(why_not(schema, fields({{hidden, number(1)}})).find("no field"),
               std::string::npos);
