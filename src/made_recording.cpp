@@ -96,10 +96,11 @@ Result<Extras> take_extras(Value::Table& said) {
       {"exe", &extras.exe},
       {"cgroup", &extras.cgroup}};
   std::vector<std::pair<std::string, Value>> fields;
-  for (auto& [name, value] : said.fields) {
-    const auto* const text =
-        std::find_if(std::begin(texts), std::end(texts),
-                     [&](const auto& each) { return each.first == name; });
+  for (auto& field : said.fields) {
+    const auto& [name, value] = field;
+    const auto* const text = std::find_if(
+        std::begin(texts), std::end(texts),
+        [&field](const auto& each) { return each.first == field.first; });
     if (text != std::end(texts)) {
       TRY(take_text(name, value, *text->second));
     } else if (name == "truncated") {
@@ -109,7 +110,7 @@ Result<Extras> take_extras(Value::Table& said) {
       }
       extras.truncated = *flag;
     } else {
-      fields.emplace_back(std::move(name), std::move(value));
+      fields.push_back(std::move(field));
     }
   }
   said.fields = std::move(fields);

@@ -2,11 +2,13 @@
 #include "script/made_event.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
+#include <cstdio>
 #include <cstring>
-#include <limits>
 #include <optional>
+#include <vector>
 
 #include "base/words.h"
 
@@ -231,17 +233,40 @@ class Maker {
   std::string& bytes_;
 };
 
-/// Where the payload begins, if the struct has one.
-std::optional<uint32_t> payload_of(const Schema& schema, const Type& record) {
+/// The member that is the payload, if the struct has one.
+const Member* payload_of(const Schema& schema, const Type& record) {
   if (record.members.empty()) {
-    return std::nullopt;
+    return nullptr;
   }
   const Member& last = record.members.back();
   const Type& type = schema.types[last.type];
-  if (type.kind != Kind::kArray || type.count != 0) {
-    return std::nullopt;
+  return type.kind == Kind::kArray && type.count == 0 ? &last : nullptr;
+}
+
+/// The bytes that a payload takes.
+size_t payload_size(const Schema& schema, const Member& payload,
+                    const Value* said) {
+  if (said == nullptr) {
+    return 0;
   }
-  return last.offset;
+  if (const auto* text = said->get<std::string>()) {
+    return text->size();
+  }
+  const Type& element = schema.types[schema.types[payload.type].element];
+  const auto* list = said->get<Value::Table>();
+  return list == nullptr ? 0 : list->items.size() * element.size;
+}
+
+/// The names that may be said of an event.
+std::vector<std::string> field_names(const Schema& schema,
+                                     const events::EventType& event) {
+  std::vector<std::string> names;
+  for (const Member& member : schema.types[event.type].members) {
+    if (!is_hidden(member)) {
+      names.push_back(member.name);
+    }
+  }
+  return names;
 }
 
 tl::unexpected<Error> no_field(const Schema& schema,
@@ -258,68 +283,60 @@ tl::unexpected<Error> no_field(const Schema& schema,
               " (it has: " + list + ")");
 }
 
-}  // namespace
-
-std::vector<std::string> field_names(const Schema& schema,
-                                     const events::EventType& event) {
-  std::vector<std::string> names;
+Result<const Member*> find_field(const Schema& schema,
+                                 const events::EventType& event,
+                                 const std::string& name) {
   for (const Member& member : schema.types[event.type].members) {
-    if (!is_hidden(member)) {
-      names.push_back(member.name);
+    if (member.name == name && !is_hidden(member)) {
+      return &member;
     }
   }
-  return names;
+  return no_field(schema, event, name);
 }
+
+/// Says of an event with `size` bytes of payload what was not said.
+Result<void> put_sizes(Maker& maker, const Schema& schema, const Type& record,
+                       const Value& said, size_t size) {
+  for (const Member& member : record.members) {
+    const bool is_size = member.name == "ret" || member.name == "size";
+    if (is_size && member.bit_size == 0 &&
+        schema.types[member.type].kind == Kind::kInt &&
+        said.field(member.name) == nullptr) {
+      TRY(maker.put(member.name, member, 0, Value{static_cast<double>(size)}));
+    }
+  }
+  return {};
+}
+
+}  // namespace
 
 Result<std::string> make_event(const Schema& schema,
                                const events::EventType& event,
                                const Value& said,
                                const events::Header& defaults) {
-  const Type& record = schema.types[event.type];
-  std::string bytes(record.size, '\0');
-  memcpy(bytes.data(), &defaults, events::kHeaderSize);
-  Maker maker(schema, bytes);
   const auto* table = said.get<Value::Table>();
   if (table == nullptr || !table->items.empty()) {
     return expected("an event", "a table of fields", said);
   }
-  size_t payload = 0;
-  const std::optional<uint32_t> payload_at = payload_of(schema, record);
+  const Type& record = schema.types[event.type];
+  std::string bytes(record.size, '\0');
+  memcpy(bytes.data(), &defaults, events::kHeaderSize);
+  Maker maker(schema, bytes);
   for (const auto& [name, value] : table->fields) {
-    const auto member = std::find_if(
-        record.members.begin(), record.members.end(), [&](const Member& each) {
-          return each.name == name && !is_hidden(each);
-        });
-    if (member == record.members.end()) {
-      return no_field(schema, event, name);
-    }
-    if (payload_at == member->offset && value.get<std::string>() != nullptr) {
-      payload = value.get<std::string>()->size();
-    } else if (payload_at == member->offset && value.get<Value::Table>()) {
-      const Type& type = schema.types[member->type];
-      payload = value.get<Value::Table>()->items.size() *
-                schema.types[type.element].size;
-    }
-    if (name == "comm") {
-      std::fill_n(bytes.begin() + offsetof(events::Header, comm),
-                  sizeof defaults.comm, '\0');
+    const Member* member = TRY(find_field(schema, event, name));
+    if (name == "comm") {  // or the rest of the default would stay behind it
+      memset(bytes.data() + offsetof(events::Header, comm), 0,
+             sizeof defaults.comm);
     }
     TRY(maker.put(name, *member, 0, value));
   }
-  if (!payload_at) {
-    payload = 0;
+  uint32_t len = record.size;
+  if (const Member* payload = payload_of(schema, record)) {
+    const size_t size =
+        payload_size(schema, *payload, said.field(payload->name));
+    TRY(put_sizes(maker, schema, record, said, size));
+    len = payload->offset + static_cast<uint32_t>(size);
   }
-  for (const Member& member : record.members) {
-    const Type& type = schema.types[member.type];
-    if (payload_at && type.kind == Kind::kInt && member.bit_size == 0 &&
-        (member.name == "ret" || member.name == "size") &&
-        said.field(member.name) == nullptr) {
-      TRY(maker.put(member.name, member, 0,
-                    Value{static_cast<double>(payload)}));
-    }
-  }
-  const auto len =
-      static_cast<uint32_t>(payload_at ? *payload_at + payload : record.size);
   memcpy(bytes.data() + offsetof(events::Header, len), &len, sizeof len);
   return bytes;
 }

@@ -4,9 +4,7 @@
 // of it and the layout that the compiler found. Pure.
 #pragma once
 
-#include <cstdint>
 #include <string>
-#include <vector>
 
 #include "base/result.h"
 #include "events/batch.h"
@@ -28,9 +26,5 @@ Result<std::string> make_event(const events::Schema& schema,
                                const events::EventType& event,
                                const Value& said,
                                const events::Header& defaults);
-
-/// The names that `said` may have.
-std::vector<std::string> field_names(const events::Schema& schema,
-                                     const events::EventType& event);
 
 }  // namespace tracer::script

@@ -23,9 +23,6 @@ struct Value {
   };
   std::variant<std::monostate, bool, double, std::string, Table, Other> data;
 
-  [[nodiscard]] bool is_nil() const {
-    return std::holds_alternative<std::monostate>(data);
-  }
   template <typename T>
   [[nodiscard]] const T* get() const {
     return std::get_if<T>(&data);
