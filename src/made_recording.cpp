@@ -95,12 +95,12 @@ Result<Extras> take_extras(Value::Table& said) {
       {"user", &extras.user},
       {"exe", &extras.exe},
       {"cgroup", &extras.cgroup}};
-  std::vector<std::pair<std::string, Value>> fields;
-  for (auto& field : said.fields) {
+  std::vector<Value::Field> fields;
+  for (Value::Field& field : said.fields) {
     const auto& [name, value] = field;
     const auto* const text = std::find_if(
         std::begin(texts), std::end(texts),
-        [&field](const auto& each) { return each.first == field.first; });
+        [&field](const auto& each) { return each.first == field.name; });
     if (text != std::end(texts)) {
       TRY(take_text(name, value, *text->second));
     } else if (name == "truncated") {

@@ -219,7 +219,7 @@ Result<Value> answer_of(int status, const Outputs& outputs) {
   }
   Value::Table answer;
   const auto put = [&answer](const char* name, Value value) {
-    answer.fields.emplace_back(name, std::move(value));
+    answer.fields.push_back({name, std::move(value)});
   };
   put("stdout", {TRY(read_whole(outputs.out.get()))});
   put("stderr", {TRY(read_whole(outputs.err.get()))});

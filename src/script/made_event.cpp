@@ -130,14 +130,15 @@ class Maker {
     if (table == nullptr || !table->items.empty()) {
       return expected(label, "a table of fields", value);
     }
-    for (const auto& [name, field] : table->fields) {
+    for (const Value::Field& field : table->fields) {
+      const std::string& name = field.name;
       const auto member =
           std::find_if(type.members.begin(), type.members.end(),
                        [&](const Member& each) { return each.name == name; });
       if (member == type.members.end()) {
         return fail(label + ": no field \"" + name + "\"");
       }
-      TRY(put(label + "." + name, *member, at, field));
+      TRY(put(label + "." + name, *member, at, field.value));
     }
     return {};
   }

@@ -29,8 +29,8 @@ Value::Table read_table(lua_State* lua, int index, int depth) {
   for (lua_pushnil(lua); lua_next(lua, index) != 0; lua_pop(lua, 1)) {
     // Not for a number: lua_tolstring would turn the key into a text.
     if (lua_type(lua, -2) == LUA_TSTRING) {
-      table.fields.emplace_back(text_at(lua, -2),
-                                read(lua, lua_gettop(lua), depth + 1));
+      table.fields.push_back(
+          {text_at(lua, -2), read(lua, lua_gettop(lua), depth + 1)});
     }
   }
   return table;

@@ -6,7 +6,6 @@
 
 #include <string>
 #include <string_view>
-#include <utility>
 #include <variant>
 #include <vector>
 
@@ -17,9 +16,10 @@ struct Value {
   struct Other {
     std::string type;
   };
+  struct Field;
   struct Table {
     std::vector<Value> items;  // 1, 2, 3 …
-    std::vector<std::pair<std::string, Value>> fields;
+    std::vector<Field> fields;
   };
   std::variant<std::monostate, bool, double, std::string, Table, Other> data;
 
@@ -28,29 +28,40 @@ struct Value {
     return std::get_if<T>(&data);
   }
   /// A field of a table; nullptr if it has none of that name.
-  [[nodiscard]] const Value* field(std::string_view name) const {
-    if (const auto* table = get<Table>()) {
-      for (const auto& [key, value] : table->fields) {
-        if (key == name) {
-          return &value;
-        }
+  [[nodiscard]] const Value* field(std::string_view name) const;
+  /// A field of a table that is a text; empty if there is none.
+  [[nodiscard]] std::string text(std::string_view name) const;
+  /// The elements of a field that is a list.
+  [[nodiscard]] const std::vector<Value>& list(std::string_view name) const;
+};
+
+struct Value::Field {
+  std::string name;
+  Value value;
+};
+
+inline const Value* Value::field(std::string_view name) const {
+  if (const auto* table = get<Table>()) {
+    for (const Field& each : table->fields) {
+      if (each.name == name) {
+        return &each.value;
       }
     }
-    return nullptr;
   }
-  /// A field of a table that is a text; empty if there is none.
-  [[nodiscard]] std::string text(std::string_view name) const {
-    const Value* value = field(name);
-    const auto* text = value == nullptr ? nullptr : value->get<std::string>();
-    return text == nullptr ? std::string() : *text;
-  }
-  /// The elements of a field that is a list.
-  [[nodiscard]] const std::vector<Value>& list(std::string_view name) const {
-    static const std::vector<Value> none;
-    const Value* value = field(name);
-    const auto* table = value == nullptr ? nullptr : value->get<Table>();
-    return table == nullptr ? none : table->items;
-  }
-};
+  return nullptr;
+}
+
+inline std::string Value::text(std::string_view name) const {
+  const Value* value = field(name);
+  const auto* text = value == nullptr ? nullptr : value->get<std::string>();
+  return text == nullptr ? std::string() : *text;
+}
+
+inline const std::vector<Value>& Value::list(std::string_view name) const {
+  static const std::vector<Value> none;
+  const Value* value = field(name);
+  const auto* table = value == nullptr ? nullptr : value->get<Table>();
+  return table == nullptr ? none : table->items;
+}
 
 }  // namespace tracer::script

@@ -20,7 +20,7 @@ Value number(double value) {
 Value text(const std::string& value) {
   return {value};
 }
-Value fields(std::vector<std::pair<std::string, Value>> values) {
+Value fields(std::vector<Value::Field> values) {
   return {Value::Table{.items = {}, .fields = std::move(values)}};
 }
 Value list(std::vector<Value> values) {
