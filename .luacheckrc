@@ -7,3 +7,4 @@ exclude_files = { "lua/types" }
 
 -- Cases are sentences: describe("...", function() it("...", ...) end).
 files["tests/lua"] = { std = "luajit+busted" }
+files["tests/scripts"] = { std = "luajit+busted" }

@@ -19,6 +19,7 @@
 #include "cli/info.h"
 #include "cli/options.h"
 #include "export_command.h"
+#include "cli/test.h"
 #include "replay.h"
 #include "session.h"
 
@@ -103,6 +104,7 @@ constexpr Command kCommands[] = {
     {"replay", run<Verb::kReplay>},
     {"info", info},
     {"export", export_recording},
+    {"test", cli::test},
     {"help", help},
     {"--help", help},
     {"-h", help},

@@ -78,8 +78,15 @@ Result<int> Replay::run() {
   return finish(play());
 }
 
+Replay::Counts Replay::counts() const {
+  return {.shown = engine_ ? engine_->shown() : 0,
+          .filtered = engine_ ? engine_->filtered() : 0,
+          .left_out = selection_.left_out()};
+}
+
 Result<void> Replay::open_recording() {
-  Fd fd = TRY(recording::open_file(options_.recording, options_.output));
+  Fd fd = TRY(source_ ? source_(declared_)
+                      : recording::open_file(options_.recording, options_.output));
   position_ = Fd(fcntl(fd.get(), F_DUPFD_CLOEXEC, 3));
   Result<std::unique_ptr<recording::Reader>> reader =
       recording::Reader::open(std::move(fd));

@@ -8,6 +8,8 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -28,12 +30,27 @@ namespace tracer {
 
 class Replay {
  public:
-  Replay(Paths paths, RunCommand command)
-      : paths_(std::move(paths)), options_(std::move(command)) {}
+  /// Opens the recording, from its beginning, for a script that has declared
+  /// its probes.
+  using Source = std::function<Result<Fd>(const script::Declared&)>;
+  /// What became of the events.
+  struct Counts {
+    uint64_t shown = 0;
+    uint64_t filtered = 0;  // by the script
+    uint64_t left_out = 0;  // by its options and parameters
+  };
+
+  /// Without a source the recording is the file that `command` names.
+  Replay(Paths paths, RunCommand command, Source source = {})
+      : paths_(std::move(paths)),
+        options_(std::move(command)),
+        source_(std::move(source)) {}
 
   /// Runs to the end; the exit status, or the Error that prevented it. Must
   /// be called while the process has a single thread.
   Result<int> run();
+
+  [[nodiscard]] Counts counts() const;
 
  private:
   Result<void> open_recording();
@@ -55,6 +72,7 @@ class Replay {
 
   const Paths paths_;
   RunCommand options_;
+  const Source source_;
   script::Declared declared_;
   std::unique_ptr<recording::Reader> reader_;
   Fd position_;  // shares its offset with what the reader reads

@@ -14,7 +14,6 @@
 #include <climits>
 #include <csignal>
 #include <cstring>
-#include <filesystem>
 #include <future>
 #include <numeric>
 
@@ -28,6 +27,7 @@
 #include "events/processes.h"
 #include "kernel/features.h"
 #include "kernel/procfs.h"
+#include "probe_request.h"
 #include "run_facts.h"
 #include "script_loading.h"
 
@@ -43,7 +43,6 @@ constexpr std::chrono::seconds kCompileTimeout{60};
 constexpr int kSweeps = 3;
 constexpr int kCommandEndsMs = 1000;
 constexpr milliseconds kLook{1000};  // from one look after things to the next
-constexpr int64_t kMaxBytes = int64_t{1} << 20;
 constexpr std::chrono::seconds kLossInterval{1};
 constexpr const char* kProcessProbe = "processes";
 
@@ -66,27 +65,6 @@ void close_all_but(const std::vector<Fd>& kept) {
     next = number + 1;
   }
   close_range(next, UINT_MAX, 0);
-}
-
-/// A probe whose text cannot be read.
-Error no_probe(const script::DeclaredProbe& probe, const Error& why) {
-  Error error{.message = probe.place + ": no probe: " + why.message,
-              .status = kScriptError};
-  std::vector<std::string> stems;
-  std::error_code ignored;
-  constexpr std::string_view kEnding = ".bpf.c";
-  for (const auto& entry : std::filesystem::directory_iterator(
-           std::filesystem::path(probe.file).parent_path(), ignored)) {
-    std::string stem = entry.path().filename();
-    if (stem.ends_with(kEnding)) {
-      stem.resize(stem.size() - kEnding.size());
-      stems.push_back(std::move(stem));
-    }
-  }
-  if (const std::optional<std::string> near = nearest(probe.name, stems)) {
-    error.hint = "did you mean \"" + *near + "\"?";
-  }
-  return error;
 }
 
 /// The most that one event can take of a ring. By convention the parameter
@@ -290,41 +268,11 @@ bool Session::payload_is_off(const artifact::Request& request) const {
 
 Result<artifact::Request> Session::make_request(
     const script::DeclaredProbe& probe, bool follows) const {
-  artifact::Request request;
-  request.file = probe.name;
-  request.include_dir = paths_.probes + "/include";
-  request.parameters = probe.parameters;
-  if (probe.text) {
-    request.text = *probe.text;
-  } else {
-    Result<std::string> text = read_file(probe.file);
-    if (!text) {
-      return tl::unexpected(no_probe(probe, text.error()));
-    }
-    request.file = probe.file;
-    request.text = std::move(*text);
-  }
-  if (request.text.find("tracer.bpf.h") == std::string::npos) {
-    return tl::unexpected(
-        Error{.message = request.file + ": does not include tracer.bpf.h",
-              .hint = "start it with #include \"tracer.bpf.h\"",
-              .status = kScriptError});
-  }
   const bool is_own = declared_.processes && &probe == &declared_.probes.back();
-  if (options_.bytes && !is_own) {
-    request.parameters.try_emplace("bytes",
-                                   artifact::ParameterValue{*options_.bytes});
-  }
+  artifact::Request request =
+      TRY(probe_request(paths_, probe, is_own ? std::nullopt : options_.bytes));
   if (payload_is_off(request)) {
     request.parameters["bytes"] = {0};
-  }
-  const auto bytes = request.parameters.find("bytes");
-  if (bytes != request.parameters.end() && bytes->second.size() == 1 &&
-      (bytes->second[0] < 0 || bytes->second[0] > kMaxBytes)) {
-    return tl::unexpected(Error{.message = probe.place + ": parameter bytes: " +
-                                           std::to_string(bytes->second[0]) +
-                                           " is not between 0 and 1048576",
-                                .status = kScriptError});
   }
   // The process table is of all processes: one compiled form for all runs.
   request.parameters["tracer_select"] = {

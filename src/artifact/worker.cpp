@@ -234,6 +234,7 @@ std::string encode(const Request& request) {
     out.list(parameter.second, [&](int64_t value) { out.number(value); });
   });
   out.text(request.explain);
+  out.number(request.without_kernel);
   return out.bytes();
 }
 
@@ -252,6 +253,7 @@ Result<Request> decode_request(std::string_view bytes) {
     in.list([&] { in.number(values.emplace_back()); });
   });
   request.explain = in.text();
+  in.number(request.without_kernel);
   if (!in.ok() || !in.at_end()) {
     return fail("a damaged request");
   }

@@ -44,6 +44,9 @@ struct Request {
   /// BCC's line information is at hand, and print the verifier's log (with the
   /// source's lines) instead of writing an Artifact. Empty otherwise.
   std::string explain;
+  /// Give the kernel nothing, neither maps nor types: then it takes no rights,
+  /// and the Artifact is the same. For those who want the layout of events.
+  bool without_kernel = false;
 };
 
 std::string encode(const Request& request);

@@ -19,6 +19,7 @@
 #include "compiler/sandbox.h"
 #include "compiler/schema.h"
 #include "compiler/source.h"
+#include "compiler/stand_in.h"
 
 namespace tracer::compiler {
 namespace {
@@ -273,6 +274,9 @@ Result<Built> build(const Request& request, const std::string& btf_path) {
     }
   }
   const Sandbox sandbox = TRY(Sandbox::enter(files));
+  if (request.without_kernel) {
+    TRY(stand_in_for_kernel());
+  }
   Module module = TRY(Module::compile(source.text));
   return Built{std::move(source), std::move(module)};
 }

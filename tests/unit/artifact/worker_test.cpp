@@ -48,7 +48,8 @@ Request sample() {
           .text = "int x;\n",
           .include_dir = "/usr/share/tracer/probes/include",
           .parameters = {{"bytes", {256}}, {"fd", {1, -2}}, {"none", {}}},
-          .explain = "tracepoint__a__b"};
+          .explain = "tracepoint__a__b",
+          .without_kernel = true};
 }
 
 Error failure_of(const std::string& script, seconds timeout = seconds(10)) {
@@ -65,6 +66,7 @@ TEST(Request, ComesBackAsItWas) {
   EXPECT_EQ(encode(*back), bytes);
   EXPECT_EQ(back->parameters, sample().parameters);
   EXPECT_EQ(back->explain, sample().explain);
+  EXPECT_TRUE(back->without_kernel);
 }
 
 TEST(Request, IsRejectedWhereverItIsCut) {
