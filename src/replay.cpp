@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <ctime>
@@ -23,13 +24,22 @@ constexpr uint64_t kProgressInterval = 500'000'000;
 constexpr uint64_t kSlice = 1'000'000;  // --realtime: events are shown so late
 
 volatile sig_atomic_t interrupted = 0;
+// Of a recording that comes through a pipe: where it is read, and an empty file.
+volatile sig_atomic_t pipe_input = -1;
+volatile sig_atomic_t nothing = -1;
 
-/// The first ^C ends the replay in order, the second at once.
+/// The first ^C ends the replay in order, the second at once. A pipe may have
+/// nothing to read for long: from now on it is at its end.
 void on_signal(int) {
   if (interrupted != 0) {
     _exit(130);
   }
   interrupted = 1;
+  if (pipe_input >= 0 && nothing >= 0) {
+    const int error = errno;
+    dup2(nothing, pipe_input);
+    errno = error;
+  }
 }
 
 void catch_signals() {
@@ -92,6 +102,12 @@ Result<void> Replay::open_recording() {
         "tracer record -o FILE SCRIPT PID makes one");
   }
   position_ = Fd(fcntl(fd.get(), F_DUPFD_CLOEXEC, 3));
+  TRY(check_output());
+  if (lseek(fd.get(), 0, SEEK_CUR) < 0) {
+    pipe_input = fd.get();
+    nothing_ = Fd(open("/dev/null", O_RDONLY | O_CLOEXEC));
+    nothing = nothing_.get();
+  }
   Result<std::unique_ptr<recording::Reader>> reader =
       recording::Reader::open(std::move(fd));
   if (!reader) {
@@ -102,11 +118,29 @@ Result<void> Replay::open_recording() {
   return {};
 }
 
+/// Results that went into the recording would destroy it.
+Result<void> Replay::check_output() const {
+  struct stat recording {};
+  struct stat output {};
+  if (!options_.output.empty() && fstat(position_.get(), &recording) == 0 &&
+      stat(options_.output.c_str(), &output) == 0 &&
+      S_ISREG(output.st_mode) && recording.st_dev == output.st_dev &&
+      recording.st_ino == output.st_ino) {
+    return fail_usage("--output: " + options_.output + " is the recording",
+                      "name another file");
+  }
+  return {};
+}
+
 /// Blocks from before --from are not even read, unless they may tell of
 /// processes that matter later.
 Result<void> Replay::select_time() {
   const uint64_t from = options_.from ? time_of(*options_.from) : 0;
   const uint64_t to = options_.to ? time_of(*options_.to) : UINT64_MAX;
+  if (from > to) {
+    return fail_usage("--from is later than --to",
+                      "name the earlier moment with --from");
+  }
   const bool from_start = declared_.processes || !options_.pids.empty();
   if (from > 0) {
     selection_.select_from(from);
@@ -119,7 +153,11 @@ uint64_t Replay::time_of(const Moment& moment) const {
   if (moment.since_start) {
     return meta.start + static_cast<uint64_t>(moment.since_start->count());
   }
-  const int64_t ts = moment.wall->count() - meta.wall_offset;
+  // The offset is a stranger's: it may be any number.
+  int64_t ts = 0;
+  if (__builtin_sub_overflow(moment.wall->count(), meta.wall_offset, &ts)) {
+    return meta.wall_offset < 0 ? UINT64_MAX : 0;
+  }
   return ts > 0 ? static_cast<uint64_t>(ts) : 0;
 }
 
@@ -180,7 +218,8 @@ Result<void> Replay::bind() {
       const std::optional<int64_t> pid = parse_int(word);
       if (!pid || *pid < 1 || *pid > INT32_MAX) {
         return fail_usage("not a process id: " + word,
-                          "tracer info names the processes of a recording");
+                          "a replay of everything shows who is there: tracer "
+                          "replay FILE SCRIPT");
       }
       pids.insert(static_cast<pid_t>(*pid));
     }
@@ -225,6 +264,9 @@ bool Replay::is_over() const {
 Result<void> Replay::play() {
   while (!is_over()) {
     recording::Reader::Item item = TRY(reader_->next());
+    if (interrupted != 0) {
+      return {};
+    }
     if (const auto* batch = std::get_if<const events::Batch*>(&item)) {
       TRY(play(**batch));
     } else if (const auto* loss = std::get_if<recording::Loss>(&item)) {

@@ -35,6 +35,7 @@ class Replay {
 
  private:
   Result<void> open_recording();
+  [[nodiscard]] Result<void> check_output() const;
   Result<void> match_probes();
   Result<void> select_time();
   Result<void> bind();
@@ -53,6 +54,7 @@ class Replay {
   RunCommand options_;
   script::Declared declared_;
   std::unique_ptr<recording::Reader> reader_;
+  Fd nothing_;   // /dev/null, what a pipe becomes after ^C
   Fd position_;  // shares its offset with what the reader reads
   std::unique_ptr<sinks::FileSink> sink_;
   std::unique_ptr<script::Engine> engine_;

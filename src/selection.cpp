@@ -2,6 +2,7 @@
 #include "selection.h"
 
 #include <cstring>
+#include <optional>
 
 #include "events/processes.h"
 
@@ -156,18 +157,12 @@ bool Selection::is_traced(const events::Header* event) {
 /// A child is sent by its parent. A number that was selected and now goes to
 /// somebody else's child is no longer ours.
 void Selection::note_birth(const events::Header* record) {
-  constexpr uint32_t kBirth = events::kTellsUser | events::kTellsExe;
-  if (!by_process_ || record->len < events::kProcessNames) {
+  const std::optional<events::ProcessFacts> facts =
+      events::process_facts(record);
+  if (!by_process_ || !facts || !events::is_birth(record, *facts)) {
     return;
   }
-  events::ProcessFacts facts{};
-  memcpy(&facts,
-         reinterpret_cast<const std::byte*>(record) + events::kHeaderSize,
-         sizeof facts);
-  if ((facts.tells & kBirth) != kBirth || facts.process == record->pid) {
-    return;
-  }
-  const auto child = static_cast<pid_t>(facts.process);
+  const auto child = static_cast<pid_t>(facts->process);
   if (follow_ && pids_.contains(static_cast<pid_t>(record->pid))) {
     pids_.insert(child);
   } else {

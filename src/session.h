@@ -35,6 +35,7 @@
 #include "script/clock.h"
 #include "script/engine.h"
 #include "sinks/file.h"
+#include "table_filter.h"
 #include "targets.h"
 
 namespace tracer {
@@ -132,6 +133,7 @@ class Session {
   script::Declared declared_;
   script::Clock clock_ = script::Clock::now();
   std::unique_ptr<recording::Writer> recorder_;
+  TableFilter to_record_;
   uint64_t recorded_ = 0;  // events of a trace that is not shown
   std::unique_ptr<script::Engine> engine_;
   std::thread script_thread_;

@@ -182,6 +182,10 @@ Result<void> set(RunCommand& command, const std::string& name,
   } else if (name == "no-cache") {
     command.cache = false;
   } else if (name == "record") {
+    if (value.empty() || value == "-") {
+      return fail_usage("--record: not a file: " + value,
+                        "tracer record -o - records into a pipe");
+    }
     command.record = value;
   } else if (name == "from") {
     command.from = TRY(parse_moment(name, value));
