@@ -121,7 +121,8 @@ void Selection::compare(const std::string& probe, const std::string& parameter,
 void Selection::select(std::set<pid_t> pids, bool follow) {
   by_process_ = true;
   follow_ = follow;
-  pids_ = std::move(pids);
+  named_ = std::move(pids);
+  pids_ = named_;
   takes_all_ = false;
 }
 
@@ -154,8 +155,9 @@ bool Selection::is_traced(const events::Header* event) {
   return false;
 }
 
-/// A child is sent by its parent. A number that was selected and now goes to
-/// somebody else's child is no longer ours.
+/// A child is sent by its parent. A number that was one of ours and now goes to
+/// somebody else's child is no longer; but one that the user named is meant
+/// from its birth on, which may be in the recording.
 void Selection::note_birth(const events::Header* record) {
   const std::optional<events::ProcessFacts> facts =
       events::process_facts(record);
@@ -165,7 +167,7 @@ void Selection::note_birth(const events::Header* record) {
   const auto child = static_cast<pid_t>(facts->process);
   if (follow_ && pids_.contains(static_cast<pid_t>(record->pid))) {
     pids_.insert(child);
-  } else {
+  } else if (!named_.contains(child)) {
     pids_.erase(child);
   }
 }

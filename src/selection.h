@@ -84,7 +84,8 @@ class Selection {
   std::vector<Type> types_;
   bool by_process_ = false;
   bool follow_ = true;
-  std::set<pid_t> pids_;
+  std::set<pid_t> named_;
+  std::set<pid_t> pids_;  // and who follows from them
   uint64_t from_ = 0;
   bool takes_all_ = true;
   uint64_t left_out_ = 0;

@@ -192,9 +192,19 @@ TEST_F(SelectionTest, ForgetsANumberThatWasGivenToAnother) {
   add({}, {});
   selection_.add_table(process_probe());
   selection_.select({10}, true);
-  EXPECT_EQ(taken_of({write_of(1, 1, "before", 10).bytes(), birth(1, 77, 10),
-                      write_of(1, 1, "after", 10).bytes()}),
-            "before record");
+  EXPECT_EQ(taken_of({birth(1, 10, 20), write_of(1, 1, "before", 20).bytes(),
+                      birth(1, 77, 20), write_of(1, 1, "after", 20).bytes()}),
+            "record before record");
+}
+
+// It came to nothing: the birth took the process away again.
+TEST_F(SelectionTest, TakesAProcessThatIsBornInTheRecording) {
+  add({}, {});
+  selection_.add_table(process_probe());
+  selection_.select({20}, true);
+  EXPECT_EQ(taken_of({birth(1, 10, 20), write_of(1, 1, "own", 20).bytes(),
+                      birth(1, 20, 30), write_of(1, 1, "child", 30).bytes()}),
+            "record own record child");
 }
 
 TEST_F(SelectionTest, TakesFromATimeOnButAllRecordsOfTheTable) {
