@@ -271,6 +271,8 @@ Result<void> Replay::play() {
       TRY(play(**batch));
     } else if (const auto* loss = std::get_if<recording::Loss>(&item)) {
       TRY(tell(*loss));
+    } else if (const auto* user = std::get_if<recording::User>(&item)) {
+      engine_->name_user(user->uid, user->name);
     } else if (const auto* gap = std::get_if<recording::Gap>(&item)) {
       missing_ += gap->events;
       log::warn(gap->text);

@@ -265,6 +265,14 @@ Result<void> Session::open_outputs() {
   return {};
 }
 
+/// Does nobody in this run want the payload that a probe would capture? By
+/// convention that is `data`, and the parameter `bytes` says how much of it.
+bool Session::payload_is_off(const artifact::Request& request) const {
+  return !declared_.payload && !options_.show.json && !records() &&
+         request.text.find("PARAM(bytes,") != std::string::npos &&
+         request.text.find("char data[];") != std::string::npos;
+}
+
 Result<artifact::Request> Session::make_request(
     const script::DeclaredProbe& probe, bool follows) const {
   artifact::Request request;
@@ -291,6 +299,9 @@ Result<artifact::Request> Session::make_request(
   if (options_.bytes && !is_own) {
     request.parameters.try_emplace("bytes",
                                    artifact::ParameterValue{*options_.bytes});
+  }
+  if (payload_is_off(request)) {
+    request.parameters["bytes"] = {0};
   }
   const auto bytes = request.parameters.find("bytes");
   if (bytes != request.parameters.end() && bytes->second.size() == 1 &&
@@ -422,7 +433,9 @@ Result<void> Session::attach() {
   for (size_t i = 0; i < artifacts_.size(); ++i) {
     const events::Schema& schema = artifacts_[i].schema;
     const bool is_table = declared_.processes && i + 1 == artifacts_.size();
-    bound.push_back({.schema = &schema, .is_process_table = is_table});
+    bound.push_back({.schema = &schema,
+                     .is_process_table = is_table,
+                     .payload_is_off = payload_is_off(requests_[i])});
     if (!is_table) {
       bound.back().declared = i;
     }
@@ -705,7 +718,9 @@ void Session::run_script() {
 /// Recorded first, so that a script's mistake can be looked for in a replay.
 Result<void> Session::handle(const events::Batch& batch) {
   if (recorder_) {
-    recorder_->append(to_record_.apply(batch));
+    const events::Batch& recorded = to_record_.apply(batch);
+    record_users(recorded);
+    recorder_->append(recorded);
   }
   if (shows()) {
     return script_error_ ? Result<void>() : engine_->run(batch);
@@ -739,6 +754,26 @@ Result<void> Session::watch_loss() {
     record_loss(known_loss_, counts);
   }
   return script_error_ || !shows() ? Result<void>() : engine_->lost(counts);
+}
+
+/// Names those users that the batch speaks of first.
+void Session::record_users(const events::Batch& batch) {
+  const uint16_t table = process_type();
+  for (const events::Header* event : batch.events()) {
+    if ((event->type & events::kTypeMask) < table ||
+        event->len < events::kProcessNames) {
+      continue;
+    }
+    events::ProcessFacts facts{};
+    memcpy(&facts,
+           reinterpret_cast<const std::byte*>(event) + events::kHeaderSize,
+           sizeof facts);
+    if ((facts.tells & events::kTellsUser) != 0 &&
+        named_users_.insert(facts.uid).second) {
+      recorder_->user(
+          {.ts = event->ts, .uid = facts.uid, .name = user_name(facts.uid)});
+    }
+  }
 }
 
 void Session::record_loss(const Loss& loss,
@@ -834,8 +869,11 @@ void Session::report() {
   const uint64_t lost = known_loss_.total();
 
   std::string line = counted(seen, "event", "events") + " seen, " +
-                     with_commas(lost) + " lost, " +
-                     with_commas(stats->sum("cut")) + " cut";
+                     with_commas(lost) + " lost";
+  if (!std::any_of(requests_.begin(), requests_.end(),
+                   [this](const auto& each) { return payload_is_off(each); })) {
+    line += ", " + with_commas(stats->sum("cut")) + " cut";
+  }
   if (const uint64_t filtered = engine_->filtered(); filtered > 0) {
     line += ", " + with_commas(filtered) + " dropped by the script's filter";
   }

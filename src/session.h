@@ -15,6 +15,7 @@
 #include <atomic>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -68,6 +69,7 @@ class Session {
   Result<void> open_loop();
   Result<Fd> open_output(const std::string& path);
   Result<void> open_outputs();
+  [[nodiscard]] bool payload_is_off(const artifact::Request& request) const;
   Result<artifact::Request> make_request(const script::DeclaredProbe& probe,
                                          bool follows) const;
   Result<void> compile();
@@ -82,6 +84,7 @@ class Session {
   Result<int> stop();
   void run_script();
   Result<void> handle(const events::Batch& batch);
+  void record_users(const events::Batch& batch);
   void record_loss(const Loss& loss,
                    const std::vector<script::LossCount>& counts);
   Result<void> finish_recording();
@@ -134,7 +137,8 @@ class Session {
   script::Clock clock_ = script::Clock::now();
   std::unique_ptr<recording::Writer> recorder_;
   TableFilter to_record_;
-  uint64_t recorded_ = 0;  // events of a trace that is not shown
+  std::set<uint32_t> named_users_;  // in the recording
+  uint64_t recorded_ = 0;           // events of a trace that is not shown
   std::unique_ptr<script::Engine> engine_;
   std::thread script_thread_;
   std::optional<Error> script_error_;  // the script thread's, until joined

@@ -233,8 +233,8 @@ local function process_getter(field)
   end
 end
 
---- In a script whose text does not show that it wants the field, there is no
---- table of processes.
+--- In a script whose text does not show that it wants the field, it was not
+--- gathered.
 local function missing_getter(name)
   return function()
     error(("the field %q must be named in the script's text, as in e.%s: what " ..
@@ -277,7 +277,7 @@ local time_text = ffi.new("char[?]", TIME_ROOM)
 local declared = 0
 
 --- The LuaJIT type of an event.
-local function event_type(schema, declaration, has_processes)
+local function event_type(schema, declaration, has_processes, payload_is_off)
   local record = schema.types[declaration.type]
   declared = declared + 1
   local tag = ("tracer_event_%d"):format(declared)
@@ -304,6 +304,11 @@ local function event_type(schema, declaration, has_processes)
     if is_text(schema, schema.types[member.type]) then
       quoters[member.name] = quoter(schema, member)
     end
+  end
+  if payload_is_off then
+    getters.data = missing_getter("data")
+    getters.truncated = missing_getter("truncated")
+    quoters.data = getters.data
   end
   getters.quoters_ = function()
     return quoters
@@ -429,7 +434,8 @@ function M.loop(run, out)
     local json = run.json and (format or not on) or not (format or on)
     for _, declaration in ipairs(bound.schema.events) do
       local k = tostring(#cases + 1)
-      values["T" .. k] = event_type(bound.schema, declaration, run.processes)
+      values["T" .. k] = event_type(bound.schema, declaration, run.processes,
+        bound.payload_is_off)
       values["filter" .. k] = filter
       values["on" .. k] = on
       values["format" .. k] = format

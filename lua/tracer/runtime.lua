@@ -279,6 +279,20 @@ end
 -- Fields of events for which there must be a table of processes.
 local PROCESS_FIELDS = { user = true, exe = true, cgroup = true }
 
+-- What shows that a script wants the payload of its events.
+local PAYLOAD_FIELDS = { data = true, truncated = true }
+
+--- A probe without handlers shows all there is.
+local function shows_whole_events()
+  for _, probe in ipairs(probes) do
+    if not rawget(probe, "on_handler") and not rawget(probe, "format_handler")
+    then
+      return true
+    end
+  end
+  return false
+end
+
 --- Reads the script. `r` has: path, script (as the user named it), text, usage,
 --- arguments, base, probes and library (folders), cwd.
 function M.load(r)
@@ -289,17 +303,21 @@ function M.load(r)
     error(message, 0)
   end
   setfenv(chunk, environment())
-  local processes = names.occur(chunk, PROCESS_FIELDS)
-  local stop = names.watch(r.library, function(module)
-    processes = processes or names.occur(module, PROCESS_FIELDS)
-  end)
+  local processes, payload = false, false
+  local function look(code)
+    processes = processes or names.occur(code, PROCESS_FIELDS)
+    payload = payload or names.occur(code, PAYLOAD_FIELDS)
+  end
+  look(chunk)
+  local stop = names.watch(r.library, look)
   chunk()
   stop()
   if not parsed then
     M.options({}, 1)
   end
   return { probes = sources, base = parsed.base,
-    positionals = parsed.positionals, processes = processes }
+    positionals = parsed.positionals, processes = processes,
+    payload = payload or shows_whole_events() }
 end
 
 --- Makes the loop over events. `run` has: json (boolean), prefix (boolean: a

@@ -52,8 +52,7 @@ std::unique_ptr<Batch> Queue::pop(
     std::chrono::steady_clock::time_point deadline) {
   std::unique_lock lock(mutex_);
   changed_.wait_until(lock, deadline,
-                      [&] { return !filled_.empty() || closed_ || woken_; });
-  woken_ = false;
+                      [&] { return !filled_.empty() || closed_; });
   if (filled_.empty()) {
     return nullptr;
   }
@@ -82,14 +81,6 @@ void Queue::close() {
 bool Queue::finished() const {
   const std::lock_guard lock(mutex_);
   return closed_ && filled_.empty();
-}
-
-void Queue::wake() {
-  {
-    const std::lock_guard lock(mutex_);
-    woken_ = true;
-  }
-  changed_.notify_all();
 }
 
 }  // namespace tracer::events

@@ -46,9 +46,6 @@ class Queue {
   void close();
   [[nodiscard]] bool finished() const;
 
-  /// Makes a pop() that waits return.
-  void wake();
-
  private:
   // A few batches are kept for the next time; what a burst needed is freed.
   static constexpr size_t kKept = 4;
@@ -60,7 +57,6 @@ class Queue {
   std::vector<std::unique_ptr<Batch>> free_;
   size_t bytes_ = 0;  // capacity of all batches in filled_
   bool closed_ = false;
-  bool woken_ = false;
 };
 
 }  // namespace tracer::events

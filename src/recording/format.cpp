@@ -146,6 +146,23 @@ Result<Tick> decode_tick(std::string_view payload) {
   return checked(in, tick);
 }
 
+std::string encode(const User& user) {
+  ByteWriter out;
+  out.number(user.ts);
+  out.number(user.uid);
+  out.text(user.name);
+  return out.bytes();
+}
+
+Result<User> decode_user(std::string_view payload) {
+  ByteReader in(payload);
+  User user;
+  in.number(user.ts);
+  in.number(user.uid);
+  user.name = in.text();
+  return checked(in, user);
+}
+
 std::string encode(const Totals& totals) {
   ByteWriter out;
   out.number(totals.events);

@@ -5,9 +5,10 @@
 // the format; this is the same in code, and a test compares the two.
 //
 // A file is a FileHead and then blocks, each a BlockHeader and its payload:
-// META, SCHEMA, then EVENTS, LOSS and TICK in the order in which they happened,
-// END, INDEX, and behind the last block a Trailer. Everything is little-endian;
-// integers, texts and lists in payloads are as base/bytes.h has them.
+// META, SCHEMA, then EVENTS, LOSS, TICK and USER in the order in which they
+// happened, END, INDEX, and behind the last block a Trailer. Everything is
+// little-endian; integers, texts and lists in payloads are as base/bytes.h has
+// them.
 //
 // Passive data. What is decoded may come from a stranger: numbers and layouts
 // are checked, texts are not (escape them before they are shown).
@@ -57,6 +58,7 @@ enum class BlockKind : uint16_t {
   kTick = 5,
   kEnd = 6,
   kIndex = 7,
+  kUser = 8,
 };
 
 /// The payload is a zstd frame; otherwise it is stored as it is.
@@ -68,8 +70,8 @@ struct BlockHeader {
   uint32_t stored_size = 0;       // of the payload in the file
   uint32_t raw_size = 0;          // of the payload, decompressed
   uint32_t events = 0;            // EVENTS: how many
-  uint64_t first = 0;             // EVENTS: earliest time; LOSS, TICK: its time
-  uint64_t last = 0;              // EVENTS: latest time; LOSS, TICK: its time
+  uint64_t first = 0;             // EVENTS: earliest time; otherwise: its time
+  uint64_t last = 0;              // EVENTS: latest time; otherwise: its time
   uint32_t payload_checksum = 0;  // CRC-32C of the payload in the file
   uint32_t checksum = 0;          // CRC-32C of the bytes before it
 };
@@ -99,7 +101,7 @@ static_assert(sizeof(Trailer) == 24);
 
 /// A block with a larger payload is damaged, whatever its checksum says.
 inline constexpr uint32_t kMaxPayload = uint32_t{64} << 20;
-/// The same for payloads that become objects: META, SCHEMA, LOSS, TICK, END.
+/// The same for payloads that become objects: all but EVENTS and INDEX.
 inline constexpr uint32_t kMaxDecoded = uint32_t{4} << 20;
 /// A longer recording has no index, which nobody needs.
 inline constexpr size_t kMaxIndexEntries = size_t{1} << 20;
@@ -147,6 +149,13 @@ struct Tick {
   uint32_t timer = 0;
 };
 
+/// The name of a user whose number occurs from here on in the process table.
+struct User {
+  uint64_t ts = 0;
+  uint32_t uid = 0;
+  std::string name;
+};
+
 /// The run as a whole, when it ended in order.
 struct Totals {
   uint64_t events = 0;  // in the recording
@@ -170,6 +179,7 @@ std::string encode(const Meta& meta);
 std::string encode(const std::vector<Probe>& probes);
 std::string encode(const Loss& loss);
 std::string encode(const Tick& tick);
+std::string encode(const User& user);
 std::string encode(const Totals& totals);
 
 Result<Meta> decode_meta(std::string_view payload);
@@ -177,6 +187,7 @@ Result<Meta> decode_meta(std::string_view payload);
 Result<std::vector<Probe>> decode_probes(std::string_view payload);
 Result<Loss> decode_loss(std::string_view payload);
 Result<Tick> decode_tick(std::string_view payload);
+Result<User> decode_user(std::string_view payload);
 Result<Totals> decode_totals(std::string_view payload);
 
 /// events::check_events for each, and no more event types than have numbers.

@@ -296,6 +296,8 @@ Result<std::optional<Reader::Item>> Reader::read_block(
       return item_of(decode_loss(bytes));
     case BlockKind::kTick:
       return item_of(decode_tick(bytes));
+    case BlockKind::kUser:
+      return item_of(decode_user(bytes));
     case BlockKind::kEnd: {
       Result<Totals> totals = decode_totals(bytes);
       if (!totals) {

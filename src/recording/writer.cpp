@@ -132,6 +132,10 @@ void Writer::tick(const Tick& tick) {
   small_block(BlockKind::kTick, tick.ts, encode(tick));
 }
 
+void Writer::user(const User& user) {
+  small_block(BlockKind::kUser, user.ts, encode(user));
+}
+
 void Writer::flush_if_older(std::chrono::nanoseconds age) {
   if (current_.events > 0 &&
       std::chrono::steady_clock::now() - current_.opened >= age) {

@@ -58,11 +58,12 @@ class Writer {
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
 
-  /// Events keep their order among each other, and to losses and ticks. Each
+  /// Events keep their order among each other, and to all else. Each
   /// one's type is of one of the probes.
   void append(const events::Batch& batch);
   void loss(const Loss& loss);
   void tick(const Tick& tick);
+  void user(const User& user);
 
   /// Hands the events on if the oldest that still waits for a full block was
   /// appended `age` ago: what a killed tracer does not lose.

@@ -345,6 +345,9 @@ Declared Engine::read_declared() {
   lua_getfield(lua_, -1, "processes");
   declared.processes = lua_toboolean(lua_, -1) != 0;
   lua_pop(lua_, 1);
+  lua_getfield(lua_, -1, "payload");
+  declared.payload = lua_toboolean(lua_, -1) != 0;
+  lua_pop(lua_, 1);
   each(lua_, "positionals", [&] {
     lua_pushvalue(lua_, -1);
     declared.positionals.push_back(pop_text(lua_));
@@ -412,6 +415,7 @@ Result<void> Engine::bind(const std::vector<BoundProbe>& probes,
       set_number(lua_, "declared", static_cast<double>(*probe.declared) + 1);
     }
     set_flag(lua_, "process_table", probe.is_process_table);
+    set_flag(lua_, "payload_is_off", probe.payload_is_off);
     lua_rawseti(lua_, -2, static_cast<int>(i) + 1);
   }
   lua_setfield(lua_, -2, "probes");

@@ -72,6 +72,7 @@ struct Declared {
   std::vector<std::string> positionals;   // process ids
   std::optional<std::string> help;        // --help was given: its text
   bool processes = false;                 // e.user, e.exe or e.cgroup
+  bool payload = true;                    // e.data or e.truncated
 };
 
 /// Events lost for one cause: since the last time, and in all.
@@ -86,6 +87,7 @@ struct BoundProbe {
   const events::Schema* schema = nullptr;
   std::optional<size_t> declared;  // which of the script's probes; or none
   bool is_process_table = false;   // then its events are records of the table
+  bool payload_is_off = false;     // nobody wants it, so it was not captured
 };
 
 /// How the run shows events.
@@ -122,6 +124,12 @@ class Engine {
 
   /// Hands the events of a batch to the script.
   Result<void> run(const events::Batch& batch);
+
+  /// The name of a user in the process table, where it is not for this machine
+  /// to say.
+  void name_user(uint32_t uid, const std::string& name) {
+    user_names_[uid] = name;
+  }
 
   /// Tells the script of a loss.
   Result<void> lost(const std::vector<LossCount>& counts);

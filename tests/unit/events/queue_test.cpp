@@ -134,15 +134,6 @@ TEST_F(QueueTest, EndsAWaitWhenItIsClosed) {
   EXPECT_TRUE(queue_.finished());
 }
 
-TEST_F(QueueTest, EndsOneWaitWhenItIsWoken) {
-  std::thread waker([&] { queue_.wake(); });
-  EXPECT_EQ(queue_.pop(much_later()), nullptr);
-  waker.join();
-  EXPECT_FALSE(queue_.finished());
-  ASSERT_TRUE(push(1));
-  EXPECT_NE(queue_.pop(much_later()), nullptr);
-}
-
 TEST(Queue, PassesEverythingBetweenTwoThreads) {
   Queue queue;
   constexpr uint64_t kEvents = 5000;

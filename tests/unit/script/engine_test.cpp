@@ -77,9 +77,10 @@ class EngineTest : public testing::Test {
 
   Result<Declared> load(const std::string& script,
                         const std::vector<std::string>& arguments = {}) {
-    return engine_->load(
-        {.path = folder_.write("test.lua", script), .name = "test.lua"},
-        arguments, base_options());
+    return engine_->load({.path = folder_.write("test.lua", script),
+                          .name = "test.lua",
+                          .usage = "tracer run [options] test.lua"},
+                         arguments, base_options());
   }
   /// What a script that does not work is refused with.
   Error load_error(const std::string& script,
@@ -301,6 +302,15 @@ TEST_F(EngineLoadTest, LooksForThatInTheModulesOfAScript) {
   folder_.write("users.lua", "return function(e) return e.user end");
   EXPECT_TRUE(
       load("local tracer = require 'tracer'\nrequire 'users'")->processes);
+}
+
+TEST_F(EngineLoadTest, TellsWhetherThePayloadIsWanted) {
+  const std::string top =
+      "local tracer = require 'tracer'\nlocal w = tracer.probe('write')\n";
+  EXPECT_FALSE(load(top + "w:on(function(e) return e.ret end)")->payload);
+  EXPECT_TRUE(load(top + "w:on(function(e) return e.data end)")->payload);
+  EXPECT_TRUE(load(top + "w:on(function(e) return e.truncated end)")->payload);
+  EXPECT_TRUE(load(top)->payload) << "without handlers all is shown";
 }
 
 class EngineOptionsTest : public EngineTest {
