@@ -9,12 +9,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
-#include <cstring>
 #include <ctime>
 
 #include "base/log.h"
 #include "base/user.h"
 #include "base/words.h"
+#include "recording/input.h"
 #include "script_loading.h"
 
 namespace tracer {
@@ -24,7 +24,8 @@ constexpr uint64_t kProgressInterval = 500'000'000;
 constexpr uint64_t kSlice = 1'000'000;  // --realtime: events are shown so late
 
 volatile sig_atomic_t interrupted = 0;
-// Of a recording that comes through a pipe: where it is read, and an empty file.
+// Of a recording that comes through a pipe: where it is read, and an empty
+// file.
 volatile sig_atomic_t pipe_input = -1;
 volatile sig_atomic_t nothing = -1;
 
@@ -86,21 +87,17 @@ Result<int> Replay::run() {
   TRY(match_probes());
   TRY(select_time());
   TRY(bind());
-  TRY(open_sink());
+  // From now on there may be results, which ^C is not to lose.
   catch_signals();
+  TRY(open_sink());
   started_ = clock_now();
+  next_progress_ = started_ + kProgressInterval;
   return finish(play());
 }
 
 Result<void> Replay::open_recording() {
   const bool piped = options_.recording == "-";
-  Fd fd(piped ? fcntl(0, F_DUPFD_CLOEXEC, 3)
-              : open(options_.recording.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) {
-    return fail_usage(
-        "no recording " + options_.recording + ": " + strerror(errno),
-        "tracer record -o FILE SCRIPT PID makes one");
-  }
+  Fd fd = TRY(recording::open_file(options_.recording));
   position_ = Fd(fcntl(fd.get(), F_DUPFD_CLOEXEC, 3));
   TRY(check_output());
   if (lseek(fd.get(), 0, SEEK_CUR) < 0) {
@@ -123,9 +120,8 @@ Result<void> Replay::check_output() const {
   struct stat recording {};
   struct stat output {};
   if (!options_.output.empty() && fstat(position_.get(), &recording) == 0 &&
-      stat(options_.output.c_str(), &output) == 0 &&
-      S_ISREG(output.st_mode) && recording.st_dev == output.st_dev &&
-      recording.st_ino == output.st_ino) {
+      stat(options_.output.c_str(), &output) == 0 && S_ISREG(output.st_mode) &&
+      recording.st_dev == output.st_dev && recording.st_ino == output.st_ino) {
     return fail_usage("--output: " + options_.output + " is the recording",
                       "name another file");
   }
@@ -275,6 +271,7 @@ Result<void> Replay::play() {
       engine_->name_user(user->uid, user->name);
     } else if (const auto* gap = std::get_if<recording::Gap>(&item)) {
       missing_ += gap->events;
+      wipe_progress();
       log::warn(gap->text);
     } else if (std::holds_alternative<recording::End>(item)) {
       return {};
@@ -328,9 +325,7 @@ Result<int> Replay::finish(Result<void> played) {
   } else {
     engine_->flush();
   }
-  if (has_progress_) {
-    static_cast<void>(write_all(2, "\r\x1b[K"));
-  }
+  wipe_progress();
   const Result<void> written = sink_->finish();
   report();
   TRY(std::move(played));
@@ -358,6 +353,13 @@ void Replay::show_progress() {
   static_cast<void>(write_all(
       2, "\rtracer: replayed " + std::to_string(at * 100 / status.st_size) +
              " %, " + counted(events_, "event", "events") + "\x1b[K"));
+}
+
+/// Before something else is said.
+void Replay::wipe_progress() const {
+  if (has_progress_) {
+    static_cast<void>(write_all(2, "\r\x1b[K"));
+  }
 }
 
 void Replay::report() const {

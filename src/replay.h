@@ -48,6 +48,7 @@ class Replay {
   [[nodiscard]] uint64_t time_of(const Moment& moment) const;
   [[nodiscard]] bool is_over() const;
   void show_progress();
+  void wipe_progress() const;
   void report() const;
 
   const Paths paths_;

@@ -524,7 +524,7 @@ std::string usage(Verb verb) {
   }
   text +=
       verb == Verb::kReplay
-          ? "\nStatus: 0 done, 1 no recording, 2 usage, 3 script error.\n"
+          ? "\nStatus: 0 done, 1 cannot replay, 2 usage, 3 script error.\n"
           : "\nStatus: 0 done, 1 cannot trace, 2 usage, 3 script error, 4 "
             "events lost with\n--fail-on-loss, 126 and 127 as a shell for CMD, "
             "otherwise CMD's own.\n";

@@ -52,7 +52,7 @@ const char* fault(const BlockHeader& header) {
 }
 
 bool is_known(BlockKind kind) {
-  return kind >= BlockKind::kMeta && kind <= BlockKind::kIndex;
+  return kind >= BlockKind::kMeta && kind <= BlockKind::kUser;
 }
 
 }  // namespace
@@ -272,7 +272,8 @@ Result<Reader::Item> Reader::next() {
 Result<std::optional<Reader::Item>> Reader::read_block(
     const BlockHeader& header) {
   const bool is_item =
-      header.kind >= BlockKind::kEvents && header.kind <= BlockKind::kEnd;
+      header.kind == BlockKind::kUser ||
+      (header.kind >= BlockKind::kEvents && header.kind <= BlockKind::kEnd);
   const bool has_time = is_item && header.kind != BlockKind::kEnd;
   if (!is_item || (has_time && !is_selected(header.first, header.last))) {
     std::optional<Gap> gap = TRY(skip_payload(header));

@@ -232,6 +232,32 @@ class WhoReads(RecordingTest):
             result = harness.tracer("replay", "-", "writesnoop", stdin=file)
         self.assertEqual((result.status, result.out), (0, self.shown))
 
+    def test_on_a_machine_that_has_nothing_to_trace_with(self):
+        # Neither BPF nor BTF nor tracefs, and nobody's files but these.
+        os.chmod(self.folder, 0o755)
+        os.chmod(self.trc, 0o644)
+        build = os.path.dirname(os.path.realpath(TRACER))
+        hidden = ["/sys", "/root", "/boot", "/var/cache"]
+        hidden = [path for path in hidden if os.path.isdir(path)
+                  and not build.startswith(path + "/")]
+
+        def hide():
+            libc = ctypes.CDLL(None, use_errno=True)
+            if (libc.unshare(CLONE_NEWNS) != 0
+                    or libc.mount(None, b"/", None, MS_REC_PRIVATE, None) != 0
+                    or any(libc.mount(b"tmpfs", path.encode(), b"tmpfs", 0,
+                                      b"mode=700") for path in hidden)):
+                os._exit(98)
+
+        result = self.as_nobody(
+            ["sh", "-c", "test ! -e /sys/kernel && exec \"$@\"", "sh", TRACER,
+             "replay", self.trc, "writesnoop"], preexec_fn=hide)
+        self.assertEqual((result.status, result.out), (0, self.shown),
+                         result.err)
+        self.assertEqual(
+            self.as_nobody([TRACER, "info", self.trc], preexec_fn=hide).status,
+            0)
+
     def test_mistakes_are_told(self):
         text = self.file("text", "no recording\n")
         for words, status, said in (
@@ -389,12 +415,62 @@ class Ends(RecordingTest):
             os.close(reading)
             # All but the end: the first events are shown, and then it waits.
             os.write(writing, data[:self._end_of_events(data)])
-            harness.wait_until(lambda: os.path.exists(self.path("shown")),
-                               "the replay to begin")
+            harness.wait_until(
+                lambda: os.path.exists(self.path("shown"))
+                and b"hello" in self.read("shown"), "the first event")
             result = replay.stop()
             os.close(writing)
         self.assertEqual(result.status, 0, result.err)
         self.assertNotIn("without an end", result.err)
+
+    def test_a_terminal_shows_how_far_a_long_replay_is(self):
+        # Two blocks and more, and a script that is slow with the first.
+        self.record(["dd", "if=/dev/zero", "of=/dev/null", "bs=256",
+                     "count=9000", "status=none"])
+        script = self.file("slow.lua", """
+            local tracer = require "tracer"
+            local slow = true
+            tracer.probe("write", { bytes = 64 }):on(function()
+              local start = os.clock()
+              while slow and os.clock() - start < 0.6 do end
+              slow = false
+            end)""")
+        with harness.Terminal([TRACER, "replay", "-o", self.path("shown"),
+                               self.trc, script]) as terminal:
+            self.assertEqual(terminal.wait(), 0)
+            shown = terminal.shown
+        told = re.findall(rb"tracer: replayed (\d+) %, [\d,]+ events", shown)
+        self.assertNotEqual(told, [], shown)
+        # It stands in one line, which is wiped.
+        self.assertEqual(shown.count(b"\n"), 1, shown)
+        self.assertIn(b"\r\x1b[Ktracer: 9,000 events replayed", shown)
+        # Elsewhere nothing of it is to be seen.
+        self.assertEqual(self.replay(script).err,
+                         "tracer: 9,000 events replayed\n")
+
+    def test_an_interrupt_ends_a_long_replay_in_order(self):
+        self.record(["dd", "if=/dev/zero", "of=/dev/null", "bs=256",
+                     "count=9000", "status=none"])
+        script = self.file("long.lua", """
+            local tracer = require "tracer"
+            local n = 0
+            tracer.probe("write", { bytes = 64 }):on(function()
+              n = n + 1
+              if n == 1 then
+                io.stderr:write("begun\\n")
+                -- Until the interrupt has been sent.
+                io.stdin:read("*l")
+              end
+            end)
+            tracer.at_end(function() print("at the end", n < 9000) end)""")
+        with Attached("replay", "-o", self.path("shown"), self.trc, script,
+                      stdin=subprocess.PIPE) as replay:
+            replay.wait_for("begun")
+            replay.process.send_signal(signal.SIGINT)
+            replay.process.stdin.close()
+            result = replay.wait()
+        self.assertEqual(result.status, 0, result.err)
+        self.assertEqual(self.read("shown"), b"at the end\ttrue\n")
 
     @staticmethod
     def _end_of_events(data):

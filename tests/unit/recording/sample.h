@@ -143,6 +143,9 @@ inline void tell(Story& story, Reader::Item& item) {
   } else if (const Tick* tick = std::get_if<Tick>(&item)) {
     story.lines.push_back("tick " + std::to_string(tick->ts) + " " +
                           std::to_string(tick->timer));
+  } else if (const User* user = std::get_if<User>(&item)) {
+    story.lines.push_back("user " + std::to_string(user->uid) + " " +
+                          user->name);
   } else if (Gap* gap = std::get_if<Gap>(&item)) {
     EXPECT_NE(gap->text, "");
     story.missing += gap->events;
