@@ -358,7 +358,7 @@ void Replay::show_progress() {
 /// Before something else is said.
 void Replay::wipe_progress() const {
   if (has_progress_) {
-    static_cast<void>(write_all(2, "\r\x1b[K"));
+    static_cast<void>(write_all(2, std::string_view("\r\x1b[K")));
   }
 }
 
