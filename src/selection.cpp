@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "selection.h"
 
+#include <algorithm>
 #include <cstring>
 #include <optional>
 
@@ -36,6 +37,7 @@ void Selection::add(const recording::Probe& recorded,
   for (const events::EventType& event : schema.events) {
     Type& type = types_.emplace_back();
     type.wanted = wanted != nullptr;
+    type.struct_size = schema.types[event.type].size;
     if (wanted == nullptr) {
       takes_all_ = false;
       continue;
@@ -208,7 +210,7 @@ const events::Batch& Selection::apply(const events::Batch& batch) {
     }
     const auto size =
         type.payload_at + static_cast<uint32_t>(type.payload_limit);
-    taken_.refer(shorten(event, size));
+    taken_.refer(shorten(event, size, type.struct_size));
   }
   return taken_;
 }
@@ -217,7 +219,8 @@ const events::Batch& Selection::apply(const events::Batch& batch) {
 void Selection::make_room(const events::Batch& batch) {
   size_t needed = 0;
   for (const events::Header* event : batch.events()) {
-    needed += recording::record_size(event->len, 0);
+    const Type& type = types_[event->type & events::kTypeMask];
+    needed += recording::record_size(event->len, type.struct_size);
   }
   if (needed > capacity_) {
     capacity_ = needed;
@@ -226,11 +229,12 @@ void Selection::make_room(const events::Batch& batch) {
   used_ = 0;
 }
 
+/// All of the struct stays: a stranger's may have members behind its payload.
 const events::Header* Selection::shorten(const events::Header* event,
-                                         uint32_t size) {
+                                         uint32_t size, uint32_t struct_size) {
   std::byte* copy = room_.get() + used_;
-  used_ += recording::record_size(size, 0);
-  memcpy(copy, event, size);
+  used_ += recording::record_size(size, struct_size);
+  memcpy(copy, event, std::max(size, struct_size));
   auto* header = reinterpret_cast<events::Header*>(copy);
   header->len = size;
   header->type = static_cast<uint16_t>(event->type | events::kCutFlag);

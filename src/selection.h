@@ -68,6 +68,7 @@ class Selection {
     bool wanted = false;
     bool is_table = false;
     std::vector<Test> tests;
+    uint32_t struct_size = 0;
     uint32_t payload_at = 0;  // 0: it has none
     uint64_t payload_limit = UINT64_MAX;
   };
@@ -79,7 +80,8 @@ class Selection {
   void note_birth(const events::Header* record);
   static bool passes(const Test& test, const events::Header* event);
   void make_room(const events::Batch& batch);
-  const events::Header* shorten(const events::Header* event, uint32_t size);
+  const events::Header* shorten(const events::Header* event, uint32_t size,
+                                uint32_t struct_size);
 
   std::vector<Type> types_;
   bool by_process_ = false;

@@ -29,8 +29,7 @@ recording::Probe write_probe(const Parameters& parameters = {}) {
 
 Sample write_of(int fd, int64_t ret, const std::string& data,
                 uint32_t pid = 100) {
-  return {.pid = pid,
-          .own = raw(static_cast<uint32_t>(fd)) + raw(ret) + data};
+  return {.pid = pid, .own = raw(static_cast<uint32_t>(fd)) + raw(ret) + data};
 }
 
 script::DeclaredProbe wanted(const Wanted& parameters) {
@@ -66,8 +65,7 @@ class SelectionTest : public testing::Test {
       const bool is_record = (event->type & events::kTypeMask) == 1;
       const char* data = reinterpret_cast<const char*>(event) + kOwn + 12;
       text += text.empty() ? "" : " ";
-      text += is_record ? "record"
-                        : std::string(data, event->len - kOwn - 12);
+      text += is_record ? "record" : std::string(data, event->len - kOwn - 12);
       text += (event->type & events::kCutFlag) != 0 ? "…" : "";
     }
     return text;
@@ -91,9 +89,9 @@ TEST_F(SelectionTest, LeavesOutProbesThatNobodyWants) {
 
 TEST_F(SelectionTest, TakesTheValuesOfASet) {
   add({{"fd", {}}}, {{"fd", {1, 7}}});
-  EXPECT_EQ(taken({write_of(1, 1, "a"), write_of(2, 1, "b"),
-                   write_of(7, 1, "c")}),
-            "a c");
+  EXPECT_EQ(
+      taken({write_of(1, 1, "a"), write_of(2, 1, "b"), write_of(7, 1, "c")}),
+      "a c");
   EXPECT_EQ(selection_.left_out(), 1);
   EXPECT_TRUE(selection_.remarks().empty());
 }
@@ -117,8 +115,7 @@ TEST_F(SelectionTest, TakesNoMinusOneForTheLargestUnsigned) {
 
 TEST_F(SelectionTest, LeavesOutFailedCalls) {
   add({{"failed", {1}}}, {{"failed", {0}}});
-  EXPECT_EQ(taken({write_of(1, 0, "zero"), write_of(1, -1, "failed")}),
-            "zero");
+  EXPECT_EQ(taken({write_of(1, 0, "zero"), write_of(1, -1, "failed")}), "zero");
 }
 
 TEST_F(SelectionTest, CutsPayloadsAndMarksThem) {
@@ -139,6 +136,23 @@ TEST_F(SelectionTest, LeavesACutEventAsItWas) {
 TEST_F(SelectionTest, CutsToNothing) {
   add({{"bytes", {256}}}, {{"bytes", {0}}});
   EXPECT_EQ(taken({write_of(1, 5, "hello")}), "…");
+}
+
+// What was read there was somebody else's memory.
+TEST_F(SelectionTest, LeavesMembersBehindThePayloadOfAStrangersStruct) {
+  script::SchemaMaker maker;
+  const uint32_t number = maker.number(4);
+  const uint32_t data = maker.chars(0);
+  maker.event("write", kOwn + 8,
+              {{"tail", number, kOwn + 4}, {"data", data, kOwn}});
+  const script::DeclaredProbe declared = wanted({{"bytes", {0}}});
+  selection_.add({"write", {}, maker.schema()}, &declared);
+  events::Batch batch;
+  Sample{.own = "datatail"}.add_to(batch);
+  const events::Header* event = selection_.apply(batch).event(0);
+  EXPECT_EQ(event->len, kOwn);
+  EXPECT_EQ(std::string(reinterpret_cast<const char*>(event) + kOwn + 4, 4),
+            "tail");
 }
 
 TEST_F(SelectionTest, CutsTheBatchOnceMore) {
@@ -180,11 +194,11 @@ TEST_F(SelectionTest, FollowsBirthsInTheTable) {
   add({}, {});
   selection_.add_table(process_probe());
   selection_.select({10}, true);
-  EXPECT_EQ(taken_of({birth(1, 10, 20), birth(1, 20, 30),
-                      write_of(1, 1, "grandchild", 30).bytes(),
-                      birth(1, 77, 78),
-                      write_of(1, 1, "stranger", 78).bytes()}),
-            "record record grandchild record");
+  EXPECT_EQ(
+      taken_of({birth(1, 10, 20), birth(1, 20, 30),
+                write_of(1, 1, "grandchild", 30).bytes(), birth(1, 77, 78),
+                write_of(1, 1, "stranger", 78).bytes()}),
+      "record record grandchild record");
   EXPECT_EQ(selection_.left_out(), 1);
 }
 
