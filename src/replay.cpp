@@ -15,6 +15,7 @@
 #include "base/user.h"
 #include "base/words.h"
 #include "recording/input.h"
+#include "run_facts.h"
 #include "script_loading.h"
 
 namespace tracer {
@@ -76,7 +77,8 @@ void wait_until(uint64_t moment) {
 Result<int> Replay::run() {
   engine_ = TRY(script::Engine::create(
       paths_, {.emit = [this](std::string_view bytes) { sink_->write(bytes); },
-               .on_limit = [this] { limit_reached_ = true; }}));
+               .on_limit = [this] { limit_reached_ = true; },
+               .on_stop = [this](int status) { stopped_ = status; }}));
   std::optional<script::Declared> declared =
       TRY(load_script(*engine_, paths_, options_));
   if (!declared) {
@@ -229,6 +231,12 @@ Result<void> Replay::bind() {
                      .is_process_table = is_process_table(probe)});
   }
   const recording::Meta& meta = reader_->meta();
+  const auto ticks = meta.facts.find(kTimersFact);
+  has_ticks_ = ticks != meta.facts.end() &&
+               ticks->second == timers_text(declared_.timers);
+  if (!has_ticks_) {
+    timers_ = Timers(declared_.timers, meta.start);
+  }
   return engine_->bind(bound, options_.show,
                        script::Clock(meta.wall_offset, meta.start));
 }
@@ -254,10 +262,11 @@ Result<void> Replay::open_sink() {
 }
 
 bool Replay::is_over() const {
-  return interrupted != 0 || limit_reached_ || output_failed_;
+  return interrupted != 0 || limit_reached_ || stopped_ || output_failed_;
 }
 
 Result<void> Replay::play() {
+  TRY(engine_->start());
   while (!is_over()) {
     recording::Reader::Item item = TRY(reader_->next());
     if (interrupted != 0) {
@@ -267,6 +276,10 @@ Result<void> Replay::play() {
       TRY(play(**batch));
     } else if (const auto* loss = std::get_if<recording::Loss>(&item)) {
       TRY(tell(*loss));
+    } else if (const auto* tick = std::get_if<recording::Tick>(&item)) {
+      if (has_ticks_ && tick->timer < declared_.timers.size()) {
+        TRY(engine_->tick(tick->timer));
+      }
     } else if (const auto* user = std::get_if<recording::User>(&item)) {
       engine_->name_user(user->uid, user->name);
     } else if (const auto* gap = std::get_if<recording::Gap>(&item)) {
@@ -287,7 +300,32 @@ Result<void> Replay::play(const events::Batch& batch) {
   if (selected.empty()) {
     return {};
   }
-  return options_.realtime ? play_in_time(selected) : engine_->run(selected);
+  return options_.realtime ? play_in_time(selected) : play_timers(selected);
+}
+
+/// Hands events on, and calls the script's timers by the events' time where
+/// the recording does not tell when.
+Result<void> Replay::play_timers(const events::Batch& batch) {
+  if (!timers_.is_due(batch.event(batch.count() - 1)->ts)) {
+    return hand_on(batch);
+  }
+  events::Batch slice(0);
+  size_t next = 0;
+  while (next < batch.count() && !is_over()) {
+    slice.clear();
+    while (next < batch.count() && !timers_.is_due(batch.event(next)->ts)) {
+      slice.refer(batch.event(next++));
+    }
+    TRY(hand_on(slice));
+    if (next < batch.count() && !is_over()) {
+      TRY(engine_->tick(timers_.take(batch.event(next)->ts).timer));
+    }
+  }
+  return {};
+}
+
+Result<void> Replay::hand_on(const events::Batch& batch) {
+  return batch.empty() ? Result<void>() : engine_->run(batch);
 }
 
 /// Hands events on when their time has come, some at a time.
@@ -303,7 +341,7 @@ Result<void> Replay::play_in_time(const events::Batch& batch) {
     while (next < batch.count() && batch.event(next)->ts <= ts + kSlice) {
       slice.refer(batch.event(next++));
     }
-    TRY(engine_->run(slice));
+    TRY(play_timers(slice));
   }
   return {};
 }
@@ -332,7 +370,7 @@ Result<int> Replay::finish(Result<void> played) {
   if (!written) {
     return tl::unexpected(written.error());
   }
-  return 0;
+  return stopped_.value_or(0);
 }
 
 /// How much of the file has been read, now and then.

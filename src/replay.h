@@ -21,6 +21,7 @@
 #include "script/engine.h"
 #include "selection.h"
 #include "sinks/file.h"
+#include "timers.h"
 
 namespace tracer {
 
@@ -43,6 +44,8 @@ class Replay {
   Result<void> play();
   Result<void> play(const events::Batch& batch);
   Result<void> play_in_time(const events::Batch& batch);
+  Result<void> play_timers(const events::Batch& batch);
+  Result<void> hand_on(const events::Batch& batch);
   Result<void> tell(const recording::Loss& loss);
   Result<int> finish(Result<void> played);
   [[nodiscard]] uint64_t time_of(const Moment& moment) const;
@@ -65,6 +68,9 @@ class Replay {
 
   std::atomic<bool> output_failed_{false};
   bool limit_reached_ = false;
+  std::optional<int> stopped_;  // by the script, with this status
+  bool has_ticks_ = false;      // of this script's own timers
+  Timers timers_{{}, 0};        // if it has none
   uint64_t started_ = 0;  // the replay, on the clock; --realtime
   uint64_t events_ = 0;   // read
   uint64_t missing_ = 0;  // in gaps, where the number is known

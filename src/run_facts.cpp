@@ -26,7 +26,16 @@ std::string shell_word(const std::string& word) {
 
 }  // namespace
 
+std::string timers_text(const std::vector<uint64_t>& intervals) {
+  std::string text;
+  for (const uint64_t interval : intervals) {
+    text += (text.empty() ? "" : " ") + std::to_string(interval);
+  }
+  return text;
+}
+
 recording::Meta describe_run(const RunCommand& options,
+                             const script::Declared& declared,
                              const script::Clock& clock) {
   recording::Meta meta;
   utsname name{};
@@ -49,6 +58,9 @@ recording::Meta describe_run(const RunCommand& options,
   };
   meta.wall_offset = clock.wall_offset();
   meta.start = clock.start();
+  if (!declared.timers.empty()) {
+    meta.facts[kTimersFact] = timers_text(declared.timers);
+  }
   return meta;
 }
 

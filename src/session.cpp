@@ -42,6 +42,7 @@ constexpr std::chrono::seconds kCompileTimeout{60};
 // been noticed.
 constexpr int kSweeps = 3;
 constexpr int kCommandEndsMs = 1000;
+constexpr milliseconds kLook{1000};  // from one look after things to the next
 constexpr int64_t kMaxBytes = int64_t{1} << 20;
 constexpr std::chrono::seconds kLossInterval{1};
 constexpr const char* kProcessProbe = "processes";
@@ -138,6 +139,8 @@ const char* reason_of(Session::End end) {
       return "results could not be written";
     case Session::End::kScriptError:
       return "an error in the script";
+    case Session::End::kScriptStop:
+      return "the script stopped it";
     case Session::End::kNone:
       break;
   }
@@ -189,8 +192,19 @@ Result<int> Session::run() {
 /// False if --help was all that was asked for.
 Result<bool> Session::load_script() {
   engine_ = TRY(script::Engine::create(
-      paths_, {.emit = [this](std::string_view bytes) { sink_->write(bytes); },
-               .on_limit = [this] { end(End::kLimit); }}));
+      paths_, {.emit =
+                   [this](std::string_view bytes) {
+                     // The sink may let us wait: not the script's fault.
+                     watchdog_.leave();
+                     sink_->write(bytes);
+                     watchdog_.enter();
+                   },
+               .on_limit = [this] { end(End::kLimit); },
+               .on_stop =
+                   [this](int status) {
+                     script_status_ = status;
+                     end(End::kScriptStop);
+                   }}));
   std::optional<script::Declared> declared =
       TRY(tracer::load_script(*engine_, paths_, options_));
   if (!declared) {
@@ -460,7 +474,7 @@ Result<void> Session::attach() {
   }
   if (records()) {
     recorder_ = TRY(recording::Writer::create(
-        std::move(recording_), describe_run(options_, clock_),
+        std::move(recording_), describe_run(options_, declared_, clock_),
         describe_probes(declared_.probes, artifacts_),
         {.on_failure = [this] { end(End::kRecordingFailed); }}));
   }
@@ -642,7 +656,8 @@ Result<void> Session::wait_for_end() {
   int sweeps = 0;
   while (end_ == End::kNone) {
     const bool sweeping = targets_.follow() && sweeps < kSweeps;
-    TRY(loop_->wait(sweeping ? milliseconds(1000) : milliseconds(-1)));
+    TRY(loop_->wait(kLook));
+    watchdog_.look(options_.script);
     if (sweeping) {
       ++sweeps;
       targets_.sweep();
@@ -688,6 +703,7 @@ void Session::leave_at_next_signal() {
 void Session::run_script() {
   pthread_setname_np(pthread_self(), "tracer-script");
   const auto failed = [this](Result<void> done) {
+    watchdog_.leave();
     if (done || script_error_) {
       return;
     }
@@ -695,9 +711,22 @@ void Session::run_script() {
     engine_->flush();
     end(End::kScriptError);
   };
+  const auto now = [] {
+    return static_cast<uint64_t>(
+        steady_clock::now().time_since_epoch().count());
+  };
+  watchdog_.enter();
+  failed(shows() ? engine_->start() : Result<void>());
+  Timers timers(declared_.timers, clock_.start());
   auto next_look = steady_clock::now() + kLossInterval;
   while (!queue_.finished()) {
-    if (std::unique_ptr<events::Batch> batch = queue_.pop(next_look)) {
+    const steady_clock::time_point next_timer{
+        std::chrono::nanoseconds(std::min<uint64_t>(timers.next(), INT64_MAX))};
+    std::unique_ptr<events::Batch> batch =
+        queue_.pop(std::min(next_look, next_timer));
+    // What is older than a timer is handled before.
+    failed(fire(timers, batch ? batch->event(0)->ts : now()));
+    if (batch) {
       failed(handle(*batch));
       queue_.release(std::move(batch));
     }
@@ -711,8 +740,34 @@ void Session::run_script() {
   }
   failed(watch_loss());
   if (shows() && !script_error_) {
+    watchdog_.enter();
     failed(engine_->finish());
   }
+  script_done_.set_value();
+}
+
+/// Calls the script's functions that are due at `now`.
+Result<void> Session::fire(Timers& timers, uint64_t now) {
+  while (timers.is_due(now)) {
+    const Timers::Due due = timers.take(now);
+    if (recorder_) {
+      recorder_->tick(
+          {.ts = due.ts, .timer = static_cast<uint32_t>(due.timer)});
+    }
+    if (shows() && !script_error_) {
+      watchdog_.enter();
+      TRY(engine_->tick(due.timer));
+    }
+  }
+  return {};
+}
+
+void Session::wait_for_script() {
+  const std::future<void> done = script_done_.get_future();
+  while (done.wait_for(kLook) != std::future_status::ready) {
+    watchdog_.look(options_.script);
+  }
+  script_thread_.join();
 }
 
 /// Recorded first, so that a script's mistake can be looked for in a replay.
@@ -723,6 +778,7 @@ Result<void> Session::handle(const events::Batch& batch) {
     recorder_->append(recorded);
   }
   if (shows()) {
+    watchdog_.enter();
     return script_error_ ? Result<void>() : engine_->run(batch);
   }
   const uint16_t first_record = process_type();
@@ -820,7 +876,7 @@ Result<int> Session::stop() {
   }
   control_->switch_off();
   reader_->stop();
-  script_thread_.join();
+  wait_for_script();
   Result<void> recorded = finish_recording();
   const Result<void> written = sink_ ? sink_->finish() : Result<void>();
   const bool closed = sink_ && sink_->closed_pipe();
@@ -835,6 +891,9 @@ Result<int> Session::stop() {
   TRY(std::move(recorded));
   if (options_.fail_on_loss && known_loss_.total() > 0) {
     return kLoss;
+  }
+  if (script_status_ != 0) {
+    return script_status_.load();
   }
   // A command that ended by the same ^C is no different from one that did not.
   if (command_ && cause == End::kTargetsGone && !closed && !interrupted_) {

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <atomic>
+#include <future>
 #include <memory>
 #include <optional>
 #include <set>
@@ -38,6 +39,8 @@
 #include "sinks/file.h"
 #include "table_filter.h"
 #include "targets.h"
+#include "timers.h"
+#include "watchdog.h"
 
 namespace tracer {
 
@@ -62,6 +65,7 @@ class Session {
     kOutputFailed,
     kRecordingFailed,
     kScriptError,
+    kScriptStop,
   };
 
  private:
@@ -83,6 +87,8 @@ class Session {
   Result<void> wait_for_end();
   Result<int> stop();
   void run_script();
+  void wait_for_script();
+  Result<void> fire(Timers& timers, uint64_t now);
   Result<void> handle(const events::Batch& batch);
   void record_users(const events::Batch& batch);
   void record_loss(const Loss& loss,
@@ -141,6 +147,9 @@ class Session {
   uint64_t recorded_ = 0;           // events of a trace that is not shown
   std::unique_ptr<script::Engine> engine_;
   std::thread script_thread_;
+  std::promise<void> script_done_;
+  Watchdog watchdog_;
+  std::atomic<int> script_status_{0};  // tracer.stop(status)
   std::optional<Error> script_error_;  // the script thread's, until joined
   Loss known_loss_;                    // the script thread's, until joined
 };

@@ -12,9 +12,9 @@
 local bit = require "bit"
 local buffer = require "string.buffer"
 local core = require "tracer.core"
+local ctype = require "tracer.ctype"
 local ffi = require "ffi"
 local quote_to = require("tracer.quote").quote_to
-local suggest = require("tracer.options").suggest
 
 ffi.cdef [[
 struct tracer_event_header {
@@ -29,6 +29,8 @@ struct tracer_event_header {
 };
 void tracer_emit(void *engine, const void *bytes, size_t size);
 void tracer_limit_reached(void *engine);
+void tracer_stop(void *engine, int status);
+void tracer_say(int level, const char *text, size_t size);
 size_t tracer_event_room(void *engine, const void *event);
 size_t tracer_event_json(void *engine, const void *event, char *out);
 size_t strnlen(const char *text, size_t size);
@@ -48,7 +50,6 @@ local tonumber = tonumber
 
 local M = {}
 
-local HEADER_SIZE = 44
 local CUT = 0x4000
 local TYPE_MASK = 0x3fff
 local MOST_UPVALUE_TYPES = 12 -- with four upvalues each
@@ -59,150 +60,24 @@ local TIME_ROOM = 40 -- Clock::kRoom in src/script/clock.h
 local engine = ffi.cast("void *", core.engine)
 local slots = ffi.cast("const struct tracer_event_header **", core.slots)
 local counts = ffi.cast("uint64_t *", core.counts)
+local header = ffi.typeof("const struct tracer_event_header *")
 
 ---- Types ---------------------------------------------------------------------
 
-local UNSIGNED = { "uint8_t", "uint16_t", nil, "uint32_t", nil, nil, nil,
-  "uint64_t" }
-local SIGNED = { "int8_t", "int16_t", nil, "int32_t", nil, nil, nil,
-  "int64_t" }
-
-local function is_text(schema, type)
-  return type.kind == "array" and schema.types[type.element].kind == "char"
-end
-
-local declare -- below
-
---- The declaration of something of type `index` called `name`.
-local function declarator(schema, index, name)
-  local type = schema.types[index]
-  local kind = type.kind
-  if kind == "int" or kind == "enum" then
-    local of_size = type.is_signed and SIGNED or UNSIGNED
-    return ("%s %s"):format(of_size[type.size], name)
-  elseif kind == "bool" then
-    return "bool " .. name
-  elseif kind == "char" then
-    return "char " .. name
-  elseif kind == "float" then
-    return (type.size == 4 and "float " or "double ") .. name
-  elseif kind == "pointer" then
-    return "uint64_t " .. name
-  elseif kind == "array" then
-    return declarator(schema, type.element,
-      ("%s[%d]"):format(name, type.count))
-  end
-  return ("%s %s"):format(declare(schema, type), name)
-end
-
---- Body of a record, every gap filled, so that offsets are the kernel's.
-function declare(schema, type, tag, getters)
-  local lines = {}
-  local at = 0
-  local union = type.kind == "union"
-  for i, member in ipairs(type.members) do
-    if member.bit_size == 0 then
-      if not union and member.offset > at then
-        lines[#lines + 1] = ("uint8_t pad_%d_[%d];"):format(i,
-          member.offset - at)
-      end
-      local name = member.name
-      if getters and getters[name] then
-        name = name .. "_"
-      end
-      lines[#lines + 1] = declarator(schema, member.type, name) .. ";"
-      at = member.offset + schema.types[member.type].size
-    end
-  end
-  if not union and type.size > at then
-    lines[#lines + 1] = ("uint8_t pad_end_[%d];"):format(type.size - at)
-  end
-  return ("%s __attribute__((packed)) %s { %s }"):format(
-    union and "union" or "struct", tag or "", table.concat(lines, " "))
-end
-
-local words = ffi.typeof("const uint64_t *")
-
---- Text of 16 bytes is a thread's name, and mostly the same one again: then the
---- string of last time will do.
-local function cached_text(name)
-  local first, second, last = 0ULL, 0ULL, ""
-  return function(e)
-    local text = e[name]
-    local now = cast(words, text)
-    if now[0] == first and now[1] == second then
-      return last
-    end
-    local whole = ffi.string(text, 16)
-    local nul = whole:find("\0", 1, true)
-    first, second, last = now[0], now[1], nul and whole:sub(1, nul - 1) or whole
-    return last
-  end
-end
-
---- A field that is not what it is in memory: text, 64-bit numbers.
-local function getter(schema, member)
-  local type = schema.types[member.type]
-  local name = member.name .. "_"
-  if member.bit_size > 0 then
-    -- From the byte in which it begins: a double holds 53 bits.
-    local shift = member.bit_offset % 8
-    local offset = member.offset + (member.bit_offset - shift) / 8
-    local bytes = math.ceil((shift + member.bit_size) / 8)
-    local modulus = 2 ^ member.bit_size
-    return function(e)
-      local p = ffi.cast("const uint8_t *", e) + offset
-      local value = 0
-      for i = bytes - 1, 0, -1 do
-        value = value * 256 + p[i]
-      end
-      value = math.floor(value / 2 ^ shift) % modulus
-      if type.kind == "bool" then
-        return value ~= 0
-      end
-      if type.is_signed and value >= modulus / 2 then
-        value = value - modulus
-      end
-      return value
-    end
-  elseif is_text(schema, type) then
-    if type.count == 0 then
-      local offset = member.offset
-      return function(e)
-        -- A probe may send less than its event's size.
-        return ffi.string(e[name], max(e.len_ - offset, 0))
-      end
-    end
-    local size = type.count
-    if size == 16 then
-      return cached_text(name)
-    end
-    return function(e)
-      local text = e[name]
-      if text[size - 1] == 0 then
-        return ffi.string(text)
-      end
-      -- A full array has no NUL; another may have rubbish behind its own.
-      local whole = ffi.string(text, size)
-      local nul = whole:find("\0", 1, true)
-      return nul and whole:sub(1, nul - 1) or whole
-    end
-  elseif (type.kind == "int" or type.kind == "enum" or type.kind == "pointer")
-    and type.size == 8 then
-    return function(e)
-      return tonumber(e[name])
-    end
-  end
+--- Bytes of a whole event.
+local function length_of(e)
+  return tonumber(cast(header, e).len)
 end
 
 --- Puts a text field in quotes.
-local function quoter(schema, member)
-  local name = member.name .. "_"
+local function quoter(schema, member, stored)
+  local name = stored[member.name]
   local offset = member.offset
   local size = schema.types[member.type].count
   if size == 0 then
     return function(e, buf)
-      quote_to(buf, cast("const char *", e) + offset, max(e.len_ - offset, 0))
+      quote_to(buf, cast("const char *", e) + offset,
+        max(length_of(e) - offset, 0))
     end
   end
   return function(e, buf)
@@ -218,7 +93,7 @@ local function process_getter(field)
   local texts = {}
   local count = 0
   return function(e)
-    local id = C.tracer_process_text(engine, e.pid, field)
+    local id = C.tracer_process_text(engine, cast(header, e).pid, field)
     local text = texts[id]
     if not text then
       text = ffi.string(C.tracer_last_text(engine),
@@ -242,22 +117,20 @@ local function missing_getter(name)
   end
 end
 
-local function add_process_fields(getters, names, has_processes)
-  local own = {}
-  for _, name in ipairs(names) do
-    own[name] = true
-  end
+local function process_fields(has_processes)
+  local readers = {}
   for name, field in pairs(PROCESS_FIELDS) do
-    -- An event may have a field of its own with this name.
-    if not own[name] then
-      getters[name] = has_processes and process_getter(field)
-        or missing_getter(name)
-      names[#names + 1] = name
-    end
+    readers[name] = has_processes and process_getter(field)
+      or missing_getter(name)
   end
+  return readers
 end
 
----- What events can do.
+---- What events can do -----------------------------------------------------------
+
+-- What copies point into, for as long as somebody has them.
+local kept = setmetatable({}, { __mode = "k" })
+
 local Event = {}
 
 --- Puts a text field into the buffer in quotes: buf:put(quote(e.data)) without
@@ -272,83 +145,61 @@ function Event:quote(name, buf)
   put(self, buf)
 end
 
-local time_text = ffi.new("char[?]", TIME_ROOM)
+--- The event for later: it stays as it is.
+---@return tracer.Event
+function Event:copy()
+  local size = length_of(self)
+  local bytes = ffi.new("uint8_t[?]", size)
+  ffi.copy(bytes, self, size)
+  local copy = cast(self.kind_.pointer, bytes)
+  kept[copy] = bytes
+  return copy
+end
 
-local declared = 0
+--- The event as JSON, as --format json shows it.
+local function as_json(e)
+  local out = buffer.new()
+  local room = out:reserve(tonumber(C.tracer_event_room(engine, e)))
+  out:commit(tonumber(C.tracer_event_json(engine, e, room)))
+  return (out:tostring():gsub("\n$", ""))
+end
+
+local time_text = ffi.new("char[?]", TIME_ROOM)
 
 --- The LuaJIT type of an event.
 local function event_type(schema, declaration, has_processes, payload_is_off)
-  local record = schema.types[declaration.type]
-  declared = declared + 1
-  local tag = ("tracer_event_%d"):format(declared)
-  local getters = {}
-  local names = {}
-  for _, member in ipairs(record.members) do
-    local hidden = member.offset < HEADER_SIZE
-      and (member.name == "len" or member.name == "type")
-    if hidden then
-      getters[member.name] = function() end
-    elseif member.name ~= "" then
-      getters[member.name] = getter(schema, member)
-      names[#names + 1] = member.name
-    end
+  local extra = process_fields(has_processes)
+  extra.truncated = function(e)
+    return band(cast(header, e).type, CUT) ~= 0
   end
-  local text = declare(schema, record, tag, getters) .. ";"
-  ffi.cdef(text)
-  getters.len, getters.type = nil, nil
-  getters.truncated = function(e)
-    return band(e.type_, CUT) ~= 0
-  end
-  local quoters = {}
-  for _, member in ipairs(record.members) do
-    if is_text(schema, schema.types[member.type]) then
-      quoters[member.name] = quoter(schema, member)
-    end
-  end
-  if payload_is_off then
-    getters.data = missing_getter("data")
-    getters.truncated = missing_getter("truncated")
-    quoters.data = getters.data
-  end
-  getters.quoters_ = function()
-    return quoters
-  end
-  getters.quote = function()
-    return Event.quote
-  end
-  getters.time = function(e)
+  extra.time = function(e)
     return ffi.string(time_text,
       tonumber(C.tracer_event_time(engine, e, time_text)))
   end
-  add_process_fields(getters, names, has_processes)
-  names[#names + 1] = "time"
-  names[#names + 1] = "truncated"
-  table.sort(names)
-  ffi.metatype("struct " .. tag, {
-    __index = function(e, name)
-      local get = getters[name]
-      if get then
-        return get(e)
-      end
-      local near = suggest(tostring(name), names)
-      error(("no field %q in the event %s%s (it has: %s)"):format(
-        tostring(name), declaration.name,
-        near and ("; did you mean %q?"):format(near) or "",
-        table.concat(names, ", ")), 2)
-    end,
+  local quoters, instead = {}, {}
+  local kind = {} -- its type, when it is there
+  local methods = { quote = Event.quote, copy = Event.copy, quoters_ = quoters,
+    kind_ = kind }
+  if payload_is_off then
+    extra.truncated = missing_getter("truncated")
+    instead.data = missing_getter("data")
+    quoters.data = instead.data
+  end
+  local name, stored = ctype.declare_record(schema, declaration.type, {
+    name = "the event " .. declaration.name,
+    hidden = { len = true, type = true },
+    instead = instead, extra = extra, methods = methods,
+    length = length_of, tostring = as_json,
   })
+  local record = schema.types[declaration.type]
   for _, member in ipairs(record.members) do
-    local in_memory = member.name
-    if getters[in_memory] or in_memory == "len" or in_memory == "type" then
-      in_memory = in_memory .. "_"
-    end
-    if member.name ~= "" and member.bit_size == 0 then
-      local offset = ffi.offsetof("struct " .. tag, in_memory)
-      assert(offset == member.offset,
-        "layout of " .. declaration.name .. "." .. member.name)
+    if ctype.is_text(schema, schema.types[member.type]) then
+      quoters[member.name] = quoters[member.name]
+        or quoter(schema, member, stored)
     end
   end
-  return ffi.typeof("const struct " .. tag .. " *")
+  kind.pointer = ffi.typeof("const " .. name .. " *")
+  return kind.pointer
 end
 
 ---- The loop --------------------------------------------------------------------
@@ -375,6 +226,9 @@ local STEPS = [[
 [limit]    return
 [limit]  end
 [filter] end
+[stop]   if counts[STOPPED] ~= 0 then
+[stop]     return
+[stop]   end
 ]]
 
 local function steps_of(k, has)
@@ -400,6 +254,20 @@ function M.flush(out)
     C.tracer_emit(engine, bytes, size)
     out:reset()
   end
+end
+
+--- Ends the trace: no further event is handled.
+---@param status integer
+function M.stop(status)
+  counts[3] = 1
+  C.tracer_stop(engine, status)
+end
+
+--- Says something on standard error: 0 a note, 1 a warning.
+---@param level integer
+---@param text string
+function M.say(level, text)
+  C.tracer_say(level, text, #text)
 end
 
 --- The function that handles the first n slots, for all types of this run.
@@ -443,7 +311,7 @@ function M.loop(run, out)
         filter = filter, on = on, json = json, count = true,
         format = format and not json and not run.prefix,
         prefixed = format and not json and run.prefix,
-        limit = run.limit > 0,
+        limit = run.limit > 0, stop = run.stop,
       })
     end
   end
@@ -494,7 +362,7 @@ return function(n)
 end
 ]]):format(table.concat(names, ", "), table.concat(names, ", V."), body)
   source = source:gsub("%f[%w_](%u[%u_]+)%f[^%w_]", {
-    CURSOR = 0, SHOWN = 1, FILTERED = 2, TYPE_MASK = TYPE_MASK,
+    CURSOR = 0, SHOWN = 1, FILTERED = 2, STOPPED = 3, TYPE_MASK = TYPE_MASK,
     LIMIT = run.limit,
   })
   return assert(loadstring(source, "=loop"))(values)

@@ -5,7 +5,9 @@
 --
 --   load(request)   reads the script; what it declared goes back
 --   bind(run)       events have types now; handlers become one loop
+--   start()         at_start
 --   batch(n)        handles the n events in the slots
+--   tick(i)         the i-th timer is due
 --   lost(loss)      on_loss
 --   finish()        at_end
 --   flush()         hands what is formatted to the sink
@@ -17,6 +19,7 @@ local core = require "tracer.core"
 local event = require "tracer.event"
 local names = require "tracer.names"
 local options = require "tracer.options"
+local types = require "tracer.options.types"
 
 local M = {}
 
@@ -24,7 +27,8 @@ local request -- what load() was given
 local parsed -- what the command line came to
 local probes = {} -- the objects that scripts hold, with their handlers
 local sources = {} -- of the same probes: name, file or text, parameters
-local ends = {}
+local starts, ends = {}, {} -- functions for at_start and at_end
+local timers = {} -- of tracer.every: interval in seconds, function
 local losers = {} -- functions for on_loss
 local loop -- made by bind()
 local out -- what is formatted and not yet handed on
@@ -217,20 +221,88 @@ function M.probe(what, parameters, level)
   return probe
 end
 
+local function check_function(fn, what, level)
+  if type(fn) ~= "function" then
+    error(("tracer.%s: a function expected, got %s"):format(what, type(fn)),
+      level + 1)
+  elseif loop then
+    error(("tracer.%s: the trace runs already; call it at the top of the script")
+      :format(what), level + 1)
+  end
+end
+
+--- Registers what to do before the first event.
+function M.at_start(fn, level)
+  check_function(fn, "at_start", level + 1)
+  starts[#starts + 1] = fn
+end
+
 --- Registers what to do at the end.
 function M.at_end(fn, level)
-  if type(fn) ~= "function" then
-    error("tracer.at_end: a function expected, got " .. type(fn), level + 1)
-  end
+  check_function(fn, "at_end", level + 1)
   ends[#ends + 1] = fn
 end
 
 --- Registers what to do when events were lost.
 function M.on_loss(fn, level)
-  if type(fn) ~= "function" then
-    error("tracer.on_loss: a function expected, got " .. type(fn), level + 1)
-  end
+  check_function(fn, "on_loss", level + 1)
   losers[#losers + 1] = fn
+end
+
+-- A shorter interval would be a loop.
+local SHORTEST = 0.001
+
+--- Registers what to do again and again.
+function M.every(interval, fn, level)
+  local seconds = types.duration.accept(interval)
+    or type(interval) == "string" and types.duration.parse(interval)
+  if not seconds then
+    error(("tracer.every: an interval expected, such as 1 or \"500ms\", got %s")
+      :format(tostring(interval)), level + 1)
+  elseif seconds < SHORTEST then
+    error(("tracer.every: the shortest interval is 1ms, got %s")
+      :format(tostring(interval)), level + 1)
+  end
+  check_function(fn, "every", level + 1)
+  timers[#timers + 1] = { interval = seconds, fn = fn }
+end
+
+--- Ends the trace with a status.
+function M.stop(status, level)
+  if status == nil then
+    status = 0
+  end
+  if type(status) ~= "number" or status % 1 ~= 0 or status < 0 or status > 255
+  then
+    error(("tracer.stop: a status from 0 to 255 expected, got %s")
+      :format(tostring(status)), level + 1)
+  elseif not loop then
+    error("tracer.stop: the trace does not run yet; error(…) ends a script",
+      level + 1)
+  end
+  event.stop(status)
+end
+
+--- What the arguments of note() and warn() come to.
+local function message_of(level, format, ...)
+  if type(format) ~= "string" then
+    error("a text expected, got " .. type(format), level + 1)
+  elseif select("#", ...) == 0 then
+    return format
+  end
+  local done, text = pcall(string.format, format, ...)
+  if not done then
+    error(text, level + 1)
+  end
+  return text
+end
+
+function M.note(level, ...)
+  event.say(0, message_of(level + 1, ...))
+end
+
+function M.warn(level, ...)
+  event.say(1, message_of(level + 1, ...))
 end
 
 ---- What the engine calls -----------------------------------------------------
@@ -282,6 +354,10 @@ local PROCESS_FIELDS = { user = true, exe = true, cgroup = true }
 -- What shows that a script wants the payload of its events.
 local PAYLOAD_FIELDS = { data = true, truncated = true }
 
+-- What shows that a handler may end the trace.
+local STOP = { stop = true }
+local stops = false
+
 --- A probe without handlers shows all there is.
 local function shows_whole_events()
   for _, probe in ipairs(probes) do
@@ -305,6 +381,7 @@ function M.load(r)
   setfenv(chunk, environment())
   local processes, payload = false, false
   local function look(code)
+    stops = stops or names.occur(code, STOP)
     processes = processes or names.occur(code, PROCESS_FIELDS)
     payload = payload or names.occur(code, PAYLOAD_FIELDS)
   end
@@ -315,7 +392,11 @@ function M.load(r)
   if not parsed then
     M.options({}, 1)
   end
-  return { probes = sources, base = parsed.base,
+  local intervals = {}
+  for i, timer in ipairs(timers) do
+    intervals[i] = timer.interval
+  end
+  return { probes = sources, base = parsed.base, timers = intervals,
     positionals = parsed.positionals, processes = processes,
     payload = payload or shows_whole_events() }
 end
@@ -330,7 +411,21 @@ function M.bind(run)
     bound.probe = probes[bound.declared]
     run.processes = run.processes or bound.process_table
   end
+  run.stop = stops
   loop = event.loop(run, out)
+end
+
+function M.start()
+  for _, fn in ipairs(starts) do
+    fn()
+  end
+  event.flush(out)
+end
+
+--- `i` counts the calls of tracer.every.
+function M.tick(i)
+  timers[i].fn()
+  event.flush(out)
 end
 
 function M.batch(n)

@@ -32,6 +32,34 @@ function tracer.options(declaration) end
 ---@return Probe
 function tracer.probe(what, parameters) end
 
+--- Calls `fn` once when everything is attached, before the first event.
+---@param fn fun()
+function tracer.at_start(fn) end
+
+--- Calls `fn` every `interval`: 5 or "5s", "500ms" and so on, at least 1 ms.
+--- Older events are handled before; times that passed while the script was busy
+--- are left out. In a replay it is called where it was called live, if the
+--- recording is one of the same timers, or else by the time of the events.
+---@param interval number|string seconds, or a number with a unit
+---@param fn fun()
+function tracer.every(interval, fn) end
+
+--- Ends the trace in order, from a handler: no further event is handled,
+--- at_end is called.
+---@param status integer? of the program: 0 to 255, 0 if it is left out
+function tracer.stop(status) end
+
+--- Says something on standard error, as string.format does; not with -q. Safe
+--- for a terminal whatever is in it.
+---@param format string
+---@param ... any
+function tracer.note(format, ...) end
+
+--- The same as a warning, which -q does not keep back.
+---@param format string
+---@param ... any
+function tracer.warn(format, ...) end
+
 --- Calls `fn` when the trace has ended and all events are handled, also after
 --- ^C. An error in it ends the program with status 3.
 ---@param fn fun()
@@ -75,11 +103,29 @@ function Probe:on(fn) end
 ---@return Probe
 function Probe:format(fn) end
 
+--- A struct: an event, or one inside of it. Members are read as r.name.
+---@class Record
+---@field [string] any
+local Record = {}
+
+--- An integer with all its 64 bits, as a cdata (uint64_t or int64_t).
+---@param name string
+---@return ffi.cdata*
+function Record:u64(name) end
+
+--- The name of an enumeration's value: e:enum "state" is "TCP_LISTEN", or the
+--- number as text if it has none.
+---@param name string
+---@return string
+function Record:enum(name) end
+
 --- An event, valid inside its handler alone. It has these fields and those
 --- that its EVENT declares in C. Numbers of 64 bits are Lua numbers, exact up
---- to 2^53; arrays of char are strings. user, exe and cgroup are those of the
---- time of the event, "?" after a loss; the script must name them literally.
----@class Event
+--- to 2^53; arrays of char are strings; other arrays begin with [0], # is their
+--- length; nested structs are Records. tostring(e) is its JSON. user, exe and
+--- cgroup are those of the time of the event, "?" after a loss; the script must
+--- name them literally.
+---@class Event: Record
 ---@field ts number nanoseconds of the kernel's monotonic clock
 ---@field time string wall clock, ISO 8601 in UTC with nanoseconds
 ---@field pid integer the process
@@ -99,5 +145,9 @@ local Event = {}
 ---@param name string
 ---@param buf string.buffer
 function Event:quote(name, buf) end
+
+--- The event for later: e itself is valid inside its handler alone.
+---@return Event
+function Event:copy() end
 
 return tracer

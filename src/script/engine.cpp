@@ -2,6 +2,7 @@
 #include "script/engine.h"
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <lua.hpp>
 #include <utility>
@@ -19,6 +20,13 @@ void tracer_emit(void* engine, const void* bytes, size_t size) {
 }
 void tracer_limit_reached(void* engine) {
   static_cast<tracer::script::Engine*>(engine)->limit_reached();
+}
+void tracer_stop(void* engine, int status) {
+  static_cast<tracer::script::Engine*>(engine)->stop(status);
+}
+void tracer_say(int level, const char* text, size_t size) {
+  const std::string printable = tracer::log::printable({text, size});
+  level == 0 ? tracer::log::note(printable) : tracer::log::warn(printable);
 }
 size_t tracer_event_room(void* engine, const void* event) {
   return static_cast<tracer::script::Engine*>(engine)->event_room(
@@ -348,6 +356,10 @@ Declared Engine::read_declared() {
   lua_getfield(lua_, -1, "payload");
   declared.payload = lua_toboolean(lua_, -1) != 0;
   lua_pop(lua_, 1);
+  each(lua_, "timers", [&] {
+    declared.timers.push_back(
+        static_cast<uint64_t>(std::llround(lua_tonumber(lua_, -1) * 1e9)));
+  });
   each(lua_, "positionals", [&] {
     lua_pushvalue(lua_, -1);
     declared.positionals.push_back(pop_text(lua_));
@@ -379,6 +391,15 @@ void Engine::push_schema(const events::Schema& schema) {
       lua_rawseti(lua_, -2, static_cast<int>(m) + 1);
     }
     lua_setfield(lua_, -2, "members");
+    lua_newtable(lua_);
+    for (size_t e = 0; e < type.enumerators.size(); ++e) {
+      const events::Enumerator& enumerator = type.enumerators[e];
+      lua_newtable(lua_);
+      set_text(lua_, "name", enumerator.name);
+      set_number(lua_, "value", static_cast<double>(enumerator.value));
+      lua_rawseti(lua_, -2, static_cast<int>(e) + 1);
+    }
+    lua_setfield(lua_, -2, "enumerators");
     lua_rawseti(lua_, -2, static_cast<int>(i) + 1);
   }
   lua_setfield(lua_, -2, "types");
@@ -422,8 +443,22 @@ Result<void> Engine::bind(const std::vector<BoundProbe>& probes,
   return call(1, 0);
 }
 
+Result<void> Engine::start() {
+  push_runtime("start");
+  return call(0, 0);
+}
+
+Result<void> Engine::tick(size_t timer) {
+  if (is_over_) {
+    return {};
+  }
+  push_runtime("tick");
+  lua_pushnumber(lua_, static_cast<double>(timer) + 1);
+  return call(1, 0);
+}
+
 Result<void> Engine::run(const events::Batch& batch) {
-  if (limited_) {
+  if (is_over_) {
     return {};
   }
   const size_t count = batch.count();
@@ -433,7 +468,7 @@ Result<void> Engine::run(const events::Batch& batch) {
   push_runtime("batch");
   lua_pushnumber(lua_, static_cast<double>(count));
   Result<void> done = call(1, 0);
-  if (done && !limited_) {
+  if (done && !is_over_) {
     delivered_ += count - records_;
     return done;
   }
@@ -478,8 +513,13 @@ void Engine::flush() {
 }
 
 void Engine::limit_reached() {
-  limited_ = true;
+  is_over_ = true;
   host_.on_limit();
+}
+
+void Engine::stop(int status) {
+  is_over_ = true;
+  host_.on_stop(status);
 }
 
 size_t Engine::event_room(const events::Header* event) const {

@@ -73,6 +73,7 @@ struct Declared {
   std::optional<std::string> help;        // --help was given: its text
   bool processes = false;                 // e.user, e.exe or e.cgroup
   bool payload = true;                    // e.data or e.truncated
+  std::vector<uint64_t> timers;           // of tracer.every, in nanoseconds
 };
 
 /// Events lost for one cause: since the last time, and in all.
@@ -103,6 +104,7 @@ class Engine {
   struct Host {
     std::function<void(std::string_view bytes)> emit;
     std::function<void()> on_limit;  // the last event of -n was shown
+    std::function<void(int status)> on_stop;  // the script wants to end
   };
 
   static Result<std::unique_ptr<Engine>> create(const Paths& paths, Host host);
@@ -121,6 +123,12 @@ class Engine {
   /// script did not declare are left out.
   Result<void> bind(const std::vector<BoundProbe>& probes,
                     const RunOptions& options, Clock clock);
+
+  /// Calls what the script registered for the start.
+  Result<void> start();
+
+  /// A timer is due: `timer` counts those of Declared.
+  Result<void> tick(size_t timer);
 
   /// Hands the events of a batch to the script.
   Result<void> run(const events::Batch& batch);
@@ -148,6 +156,7 @@ class Engine {
   // What Lua calls by FFI (lua/tracer/event.lua).
   void emit(std::string_view bytes) { host_.emit(bytes); }
   void limit_reached();
+  void stop(int status);
   size_t event_room(const events::Header* event) const;
   size_t event_json(const events::Header* event, char* out);
   size_t event_prefix(const events::Header* event, char* out);
@@ -177,7 +186,7 @@ class Engine {
   int runtime_ = 0;  // registry reference to lua/tracer/runtime.lua
   std::optional<Clock> clock_;
   TimeStyle time_ = TimeStyle::kNone;
-  bool limited_ = false;
+  bool is_over_ = false;  // the script shall see no more events
   events::Processes processes_;
   size_t records_ = 0;  // of the process table, in this batch
   std::unordered_map<uint32_t, std::string> user_names_;
@@ -186,7 +195,7 @@ class Engine {
   std::vector<JsonPlan> json_;  // by event type
   std::vector<std::string> event_names_;
   std::array<const events::Header*, events::Batch::kMaxEvents> slots_{};
-  std::array<uint64_t, 3> counts_{};
+  std::array<uint64_t, 4> counts_{};  // and whether the script has stopped
 };
 
 }  // namespace tracer::script

@@ -9,7 +9,8 @@ What a script reaches, and how it stands in the code and in the annotations:
     tracer.SUB.NAME   an export of lua/tracer/SUB.lua; `function tracer.SUB.NAME`
     Class:NAME        `function Class:NAME`, the same in both
 
-An export is a field of the table that a module returns. Names that begin with
+An export is a field of the table that a module returns, or a key of its table
+LAZY: what it loads when first asked for. Names that begin with
 an underscore are private. Modules and classes that the types do not mention
 are the library's own affair. Prints one line for each difference, and fails if
 there was one.
@@ -29,6 +30,8 @@ RETURNED = re.compile(r"^return (\w+)\s*\Z", re.M)
 # `function a.b.c(`, `function A:b(` and `a.b =`, at the beginning of a line.
 FUNCTION = re.compile(r"^function ([\w.]+)[.:](\w+)\s*\(", re.M)
 FIELD = re.compile(r"^([\w.]+)\.(\w+)\s*=(?!=)", re.M)
+LAZY = re.compile(r"^local LAZY = \{\n(.*?)^\}", re.M | re.S)
+LAZY_KEY = re.compile(r"^  (\w+) =", re.M)
 CLASS = re.compile(r"^---@class (?:\([\w, ]+\) )?([\w.]+).*\n((?:---.*\n)*)", re.M)
 CLASS_FIELD = re.compile(r"^---@field (?:public )?(\w+)", re.M)
 
@@ -52,6 +55,8 @@ def in_code():
         for owner, name in public(FUNCTION.findall(text) + FIELD.findall(text)):
             if returned and owner == returned[1]:
                 names[module].add(name)
+        for lazy in LAZY.findall(text):
+            names[module].update(LAZY_KEY.findall(lazy))
         for owner, name in public(FUNCTION.findall(text)):
             if is_class(owner) and not (returned and owner == returned[1]):
                 names[owner].add(name)

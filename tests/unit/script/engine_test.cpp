@@ -29,11 +29,7 @@ const std::string kTop =
     "local write = tracer.probe('write')\n";
 
 std::string source_folder() {
-  return std::filesystem::path(__FILE__)
-      .parent_path()
-      .parent_path()
-      .parent_path()
-      .parent_path();
+  return TRACER_CHECKOUT;
 }
 
 const std::vector<BaseOption>& base_options() {
@@ -70,7 +66,8 @@ class EngineTest : public testing::Test {
                          .worker = ""};
     Result<std::unique_ptr<Engine>> engine = Engine::create(
         paths, {.emit = [this](std::string_view bytes) { out_ += bytes; },
-                .on_limit = [this] { ++limits_; }});
+                .on_limit = [this] { ++limits_; },
+                .on_stop = [this](int status) { stopped_ = status; }});
     EXPECT_TRUE(engine) << engine.error().message;
     engine_ = std::move(*engine);
   }
@@ -135,6 +132,7 @@ class EngineTest : public testing::Test {
   TemporaryFolder folder_;
   std::string out_;
   int limits_ = 0;
+  std::optional<int> stopped_;
   SchemaMaker schema_ = write_schema();
   std::unique_ptr<Engine> engine_;
 };
@@ -607,6 +605,85 @@ TEST_F(EngineProcessTest, AnEventMayHaveAFieldOfThatName) {
   maker.event("write", kOwn + 4, {{"user", number, kOwn}});
   schema_ = maker;
   EXPECT_EQ(value_of("e.user", {.own = raw(int32_t{5})}), "5");
+}
+
+TEST_F(EngineTest, CallsWhatIsForTheStartAndForTheTimers) {
+  const Result<Declared> declared = load(
+      kTop +
+      "tracer.at_start(function() print('start') end)\n"
+      "tracer.every('500ms', function() print('half') end)\n"
+      "tracer.every(2, function() print('two') end)");
+  ASSERT_TRUE(declared);
+  EXPECT_EQ(declared->timers,
+            (std::vector<uint64_t>{500'000'000, 2'000'000'000}));
+  ASSERT_TRUE(engine_->bind({{.schema = &schema_.schema(), .declared = 0}}, {},
+                            Clock(kNoon, 0)));
+  ASSERT_TRUE(engine_->start());
+  ASSERT_TRUE(engine_->tick(1));
+  ASSERT_TRUE(engine_->tick(0));
+  EXPECT_EQ(out_, "start\ntwo\nhalf\n");
+}
+
+TEST_F(EngineTest, RefusesIntervalsThatAreNone) {
+  EXPECT_EQ(load_error(kTop + "tracer.every('1x', print)").message,
+            "test.lua:3: tracer.every: an interval expected, such as 1 or "
+            "\"500ms\", got 1x");
+  EXPECT_EQ(load_error(kTop + "tracer.every(0, print)").message,
+            "test.lua:3: tracer.every: the shortest interval is 1ms, got 0");
+  EXPECT_EQ(load_error(kTop + "tracer.every(1)").message,
+            "test.lua:3: tracer.every: a function expected, got nil");
+}
+
+TEST_F(EngineTest, StopsBehindTheEventThatWantedIt) {
+  start(kTop +
+        "write:on(function(e) print(e.data)\n"
+        "if e.data == 'b' then tracer.stop(7) end end)\n"
+        "tracer.every(1, function() print('tick') end)\n"
+        "tracer.at_end(function() print('end') end)");
+  ASSERT_TRUE(run({write_of("a"), write_of("b"), write_of("c")}));
+  EXPECT_EQ(stopped_, 7);
+  ASSERT_TRUE(run({write_of("d")}));
+  ASSERT_TRUE(engine_->tick(0));
+  ASSERT_TRUE(engine_->finish());
+  EXPECT_EQ(out_, "a\nb\nend\n");
+  EXPECT_EQ(engine_->delivered(), 2);
+}
+
+TEST_F(EngineTest, CannotStopBeforeItRuns) {
+  EXPECT_EQ(load_error(kTop + "tracer.stop()").message,
+            "test.lua:3: tracer.stop: the trace does not run yet; error(…) ends "
+            "a script");
+}
+
+TEST_F(EngineTest, RefusesAStatusThatIsTooLarge) {
+  const Error error =
+      run_error(kTop + "write:on(function(e)\n  tracer.stop(256)\nend)",
+                {write_of("x")});
+  EXPECT_EQ(error.message, "test.lua:4: tracer.stop: a status from 0 to 255 "
+                           "expected, got 256" +
+                               kAtTheEvent);
+}
+
+TEST_F(EngineTest, NamesWhatTheLibraryDoesNotHave) {
+  EXPECT_EQ(load_error(kTop + "tracer.ever(1, print)").message,
+            "test.lua:3: tracer has no \"ever\"; did you mean \"every\"?");
+}
+
+TEST_F(EngineTest, KeepsACopyOfAnEvent) {
+  start(kTop +
+        "local kept = {}\n"
+        "write:on(function(e) kept[#kept + 1] = e:copy() end)\n"
+        "tracer.at_end(function()\n"
+        "  for _, e in ipairs(kept) do print(e.fd, e.data, e.pid) end\n"
+        "  collectgarbage()\n"
+        "  print(kept[1]:copy().data, tostring(kept[1]):sub(1, 8))\n"
+        "end)");
+  ASSERT_TRUE(run({write_of("a"), write_of("a longer text")}));
+  ASSERT_TRUE(run({write_of("b")}));
+  ASSERT_TRUE(engine_->finish());
+  EXPECT_EQ(out_,
+            "1\ta\t100\n1\ta longer text\t100\n1\tb\t100\n"
+            "a\t{\"ts\":10\n");
 }
 
 TEST_F(EngineTest, HidesTheFieldsOfTheHeaderThatAreItsOwn) {
