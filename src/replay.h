@@ -71,9 +71,9 @@ class Replay {
   std::optional<int> stopped_;  // by the script, with this status
   bool has_ticks_ = false;      // of this script's own timers
   Timers timers_{{}, 0};        // if it has none
-  uint64_t started_ = 0;  // the replay, on the clock; --realtime
-  uint64_t events_ = 0;   // read
-  uint64_t missing_ = 0;  // in gaps, where the number is known
+  uint64_t started_ = 0;        // the replay, on the clock; --realtime
+  uint64_t events_ = 0;         // read
+  uint64_t missing_ = 0;        // in gaps, where the number is known
   std::vector<recording::LossCause> lost_;  // when it was recorded
   bool has_progress_ = false;
   uint64_t next_progress_ = 0;

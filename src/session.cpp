@@ -191,20 +191,21 @@ Result<int> Session::run() {
 
 /// False if --help was all that was asked for.
 Result<bool> Session::load_script() {
-  engine_ = TRY(script::Engine::create(
-      paths_, {.emit =
-                   [this](std::string_view bytes) {
-                     // The sink may let us wait: not the script's fault.
-                     watchdog_.leave();
-                     sink_->write(bytes);
-                     watchdog_.enter();
-                   },
-               .on_limit = [this] { end(End::kLimit); },
-               .on_stop =
-                   [this](int status) {
-                     script_status_ = status;
-                     end(End::kScriptStop);
-                   }}));
+  engine_ = TRY(
+      script::Engine::create(paths_, {.emit =
+                                          [this](std::string_view bytes) {
+                                            // The sink may let us wait: not the
+                                            // script's fault.
+                                            watchdog_.leave();
+                                            sink_->write(bytes);
+                                            watchdog_.enter();
+                                          },
+                                      .on_limit = [this] { end(End::kLimit); },
+                                      .on_stop =
+                                          [this](int status) {
+                                            script_status_ = status;
+                                            end(End::kScriptStop);
+                                          }}));
   std::optional<script::Declared> declared =
       TRY(tracer::load_script(*engine_, paths_, options_));
   if (!declared) {
@@ -263,9 +264,9 @@ Result<void> Session::open_outputs() {
     if (!options_.record.empty()) {
       recording_ = TRY(sinks::open_output(options_.record, user_));
       if (is_same_file(output_, recording_)) {
-        return fail_usage("the results and the recording would mix in " +
-                              options_.record,
-                          "name another file with --record");
+        return fail_usage(
+            "the results and the recording would mix in " + options_.record,
+            "name another file with --record");
       }
     }
     return {};

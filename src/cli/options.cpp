@@ -281,7 +281,7 @@ Options make_options(Verb verb) {
        {.name = "from",
         .takes_value = true,
         .metavar = "WHEN",
-        .help = "leave out what came before: 2.5s, or a time as JSON has it"}},
+        .help = "leave out what came before: 2.5s, or JSON's time"}},
       {kOnlyReplay,
        {.name = "to",
         .takes_value = true,

@@ -124,10 +124,9 @@ TEST_F(TableFilterTest, KnowsAProcessWhoseBirthWasLost) {
 TEST_F(TableFilterTest, TakesWhatOthersDoToTheTraced) {
   start({10});
   const auto moved = [&](uint32_t process) {
-    return takes(record_of(kRecord, {.sender = 1,
-                                     .parent = 0,
-                                     .process = process,
-                                     .tells = kTellsCgroup}));
+    return takes(record_of(
+        kRecord,
+        {.sender = 1, .parent = 0, .process = process, .tells = kTellsCgroup}));
   };
   EXPECT_TRUE(moved(10));
   EXPECT_FALSE(moved(11));

@@ -112,9 +112,9 @@ TEST(ParseIsoTime, NeedsNeitherFractionNorZ) {
 TEST(ParseIsoTime, RefusesWhatIsNoTime) {
   for (const char* text :
        {"", "Z", "12:00:00", "2026-03-01", "2026-03-01 12:00:00Z",
-        "2026-13-01T12:00:00Z", "2026-03-01T25:00:00Z",
-        "2026-03-01T12:00:00Zx", "2026-03-01T12:00:00+01:00",
-        "2026-03-01T12:00:00,5Z", "1969-12-31T23:59:59Z",
+        "2026-13-01T12:00:00Z", "2026-03-01T25:00:00Z", "2026-03-01T12:00:00Zx",
+        "2026-03-01T12:00:00+01:00", "2026-03-01T12:00:00,5Z",
+        "1969-12-31T23:59:59Z",
         // Would run over 64 bits of nanoseconds.
         "2300-01-01T00:00:00Z", "9999-12-31T23:59:59Z"}) {
     EXPECT_EQ(parse_iso_time(text), std::nullopt) << text;

@@ -215,9 +215,9 @@ TEST(ParseRun, TakesAFileToRecordTo) {
 }
 
 TEST(ParseRecord, TakesAFileAScriptAndTargets) {
-  const RunCommand command =
-      parsed_as(Verb::kRecord, {"-o", "x.trc", "-p", "1", "writesnoop", "2",
-                                "--fd", "1", "--", "ls"});
+  const RunCommand command = parsed_as(
+      Verb::kRecord,
+      {"-o", "x.trc", "-p", "1", "writesnoop", "2", "--fd", "1", "--", "ls"});
   EXPECT_EQ(command.verb, Verb::kRecord);
   EXPECT_EQ(command.output, "x.trc");
   EXPECT_EQ(command.pids, Words{"1"});
@@ -271,8 +271,8 @@ TEST(ParseReplay, StartsNoCommand) {
 
 TEST(ParseReplay, TakesMomentsInBothForms) {
   using namespace std::chrono_literals;
-  const RunCommand since = parsed_as(
-      Verb::kReplay, {"--from", "2.5s", "--to=3m", "x.trc", "x"});
+  const RunCommand since =
+      parsed_as(Verb::kReplay, {"--from", "2.5s", "--to=3m", "x.trc", "x"});
   EXPECT_EQ(since.from->since_start, 2500ms);
   EXPECT_EQ(since.to->since_start, 3min);
   EXPECT_FALSE(since.from->wall || since.to->wall);
@@ -281,10 +281,10 @@ TEST(ParseReplay, TakesMomentsInBothForms) {
   EXPECT_EQ(wall.from->wall, 1'772'366'400'500ms);
   EXPECT_FALSE(wall.from->since_start || wall.to);
   for (const char* word : {"soon", "-1s", "2026-03-01", ""}) {
-    EXPECT_EQ(refused_as(Verb::kReplay,
-                         {std::string("--from=") + word, "x.trc", "x"})
-                  .message,
-              std::string("--from: not a moment: ") + word);
+    EXPECT_EQ(
+        refused_as(Verb::kReplay, {std::string("--from=") + word, "x.trc", "x"})
+            .message,
+        std::string("--from: not a moment: ") + word);
   }
 }
 
