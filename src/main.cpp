@@ -18,8 +18,9 @@
 #include "cli/export.h"
 #include "cli/info.h"
 #include "cli/options.h"
-#include "export_command.h"
 #include "cli/test.h"
+#include "export_command.h"
+#include "recording/input.h"
 #include "replay.h"
 #include "session.h"
 
@@ -62,8 +63,8 @@ Result<int> info(const std::vector<std::string>& words) {
     return fail_usage("tracer info takes the name of one recording",
                       "write it as: tracer info FILE");
   }
-  Result<recording::Info> found =
-      recording::summarize(TRY(recording::open_file(words[0])));
+  Fd fd = TRY(recording::open_file(words[0]));
+  Result<recording::Info> found = recording::summarize(std::move(fd));
   if (!found) {
     return tl::unexpected(std::move(found).error().context(words[0]));
   }

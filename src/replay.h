@@ -68,6 +68,7 @@ class Replay {
   [[nodiscard]] uint64_t time_of(const Moment& moment) const;
   [[nodiscard]] bool is_over() const;
   void show_progress();
+  void wipe_progress() const;
   void report() const;
 
   const Paths paths_;
@@ -75,6 +76,7 @@ class Replay {
   const Source source_;
   script::Declared declared_;
   std::unique_ptr<recording::Reader> reader_;
+  Fd nothing_;   // /dev/null, what a pipe becomes after ^C
   Fd position_;  // shares its offset with what the reader reads
   std::unique_ptr<sinks::FileSink> sink_;
   sinks::Files files_;  // the script's own

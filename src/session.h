@@ -39,6 +39,7 @@
 #include "script/engine.h"
 #include "sinks/file.h"
 #include "sinks/files.h"
+#include "table_filter.h"
 #include "targets.h"
 #include "timers.h"
 #include "watchdog.h"
@@ -145,6 +146,7 @@ class Session {
   script::Declared declared_;
   format::Clock clock_ = format::Clock::now();
   std::unique_ptr<recording::Writer> recorder_;
+  TableFilter to_record_;
   std::set<uint32_t> named_users_;  // in the recording
   uint64_t recorded_ = 0;           // events of a trace that is not shown
   std::unique_ptr<script::Engine> engine_;

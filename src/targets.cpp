@@ -158,6 +158,7 @@ Result<void> Targets::enter(const bpf::SharedMaps& maps,
                             bpf::Control& control) {
   tree_ = bpf::Tree(maps, control);
   control_ = &control;
+  found_ = roots_;
   switch (mode()) {
     case Mode::kAllButTree:
       hide_carriers({});
@@ -182,6 +183,9 @@ Result<void> Targets::enter(const bpf::SharedMaps& maps,
   }
   for (const Entry& entry : entered_) {
     const auto stat = kernel::read_stat(kProc, entry.pid);
+    if (entry.traced) {
+      found_.insert(entry.pid);
+    }
     if (entry.traced && stat) {
       ++processes_;
       threads_ += std::max<uint64_t>(stat->threads, 1);

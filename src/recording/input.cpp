@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "recording/input.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -8,9 +9,39 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
 namespace tracer::recording {
+
+namespace {
+
+/// Does `path` lead to what is open as `fd`?
+bool is_same_file(int fd, const std::string& path) {
+  struct stat here {};
+  struct stat there {};
+  return fstat(fd, &here) == 0 && stat(path.c_str(), &there) == 0 &&
+         S_ISREG(here.st_mode) &&
+         here.st_dev == there.st_dev && here.st_ino == there.st_ino;
+}
+
+}  // namespace
+
+Result<Fd> open_file(const std::string& name, const std::string& output) {
+  Fd fd(name == "-" ? fcntl(0, F_DUPFD_CLOEXEC, 3)
+                    : open(name.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) {
+    return fail_usage("no recording " + name + ": " + strerror(errno),
+                      errno == EACCES
+                          ? "it is its owner's alone: have them give it to you"
+                          : "tracer record -o FILE SCRIPT PID makes one");
+  }
+  if (!output.empty() && is_same_file(fd.get(), output)) {
+    return fail_usage("-o " + output + " is the recording itself",
+                      "write to another file");
+  }
+  return fd;
+}
 
 Input::Input(Fd fd) : fd_(std::move(fd)) {
   struct stat status {};

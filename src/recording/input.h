@@ -6,11 +6,16 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "base/fd.h"
 #include "base/result.h"
 
 namespace tracer::recording {
+
+/// Opens the recording `name`, "-" for standard input. Fails where `output`, if
+/// one is named, is the same file: opening that for writing would empty it.
+Result<Fd> open_file(const std::string& name, const std::string& output = {});
 
 class Input {
  public:

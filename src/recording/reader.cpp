@@ -55,32 +55,10 @@ const char* fault(const BlockHeader& header) {
 }
 
 bool is_known(BlockKind kind) {
-  return kind >= BlockKind::kMeta && kind <= BlockKind::kIndex;
-}
-
-/// Does `path` lead to what is open as `fd`?
-bool is_same_file(int fd, const std::string& path) {
-  struct stat here {};
-  struct stat there {};
-  return fstat(fd, &here) == 0 && stat(path.c_str(), &there) == 0 &&
-         here.st_dev == there.st_dev && here.st_ino == there.st_ino;
+  return kind >= BlockKind::kMeta && kind <= BlockKind::kUser;
 }
 
 }  // namespace
-
-Result<Fd> open_file(const std::string& name, const std::string& output) {
-  Fd fd(name == "-" ? fcntl(0, F_DUPFD_CLOEXEC, 3)
-                    : open(name.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) {
-    return fail_usage("no recording " + name + ": " + strerror(errno),
-                      "tracer record -o FILE SCRIPT PID makes one");
-  }
-  if (!output.empty() && is_same_file(fd.get(), output)) {
-    return fail_usage("-o " + output + " is the recording itself",
-                      "write to another file");
-  }
-  return fd;
-}
 
 struct Reader::Decompressor {
   Decompressor() : context(ZSTD_createDCtx()) { CHECK(context != nullptr); }

@@ -41,10 +41,6 @@ struct End {
   std::optional<Totals> totals;
 };
 
-/// Opens the recording `name`, "-" for standard input. Fails where `output`, if
-/// one is named, is the same file: opening that for writing would empty it.
-Result<Fd> open_file(const std::string& name, const std::string& output = {});
-
 class Reader {
  public:
   /// A batch is not empty, and stays valid until the next call of next().
