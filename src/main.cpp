@@ -5,10 +5,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <csignal>
 #include <cstdlib>
-#include <cstring>
 #include <string>
 #include <vector>
 
@@ -19,6 +17,7 @@
 #include "base/words.h"
 #include "cli/info.h"
 #include "cli/options.h"
+#include "recording/input.h"
 #include "replay.h"
 #include "session.h"
 
@@ -61,11 +60,7 @@ Result<int> info(const std::vector<std::string>& words) {
     return fail_usage("tracer info takes the name of one recording",
                       "write it as: tracer info FILE");
   }
-  Fd fd(words[0] == "-" ? fcntl(0, F_DUPFD_CLOEXEC, 3)
-                        : open(words[0].c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) {
-    return fail_usage("no recording " + words[0] + ": " + strerror(errno));
-  }
+  Fd fd = TRY(recording::open_file(words[0]));
   Result<recording::Info> found = recording::summarize(std::move(fd));
   if (!found) {
     return tl::unexpected(std::move(found).error().context(words[0]));

@@ -7,13 +7,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
-#include <cstring>
 #include <ctime>
 
 #include "base/log.h"
 #include "base/user.h"
 #include "base/words.h"
+#include "recording/input.h"
 #include "script_loading.h"
 
 namespace tracer {
@@ -23,13 +24,23 @@ constexpr uint64_t kProgressInterval = 500'000'000;
 constexpr uint64_t kSlice = 1'000'000;  // --realtime: events are shown so late
 
 volatile sig_atomic_t interrupted = 0;
+// Of a recording that comes through a pipe: where it is read, and an empty
+// file.
+volatile sig_atomic_t pipe_input = -1;
+volatile sig_atomic_t nothing = -1;
 
-/// The first ^C ends the replay in order, the second at once.
+/// The first ^C ends the replay in order, the second at once. A pipe may have
+/// nothing to read for long: from now on it is at its end.
 void on_signal(int) {
   if (interrupted != 0) {
     _exit(130);
   }
   interrupted = 1;
+  if (pipe_input >= 0 && nothing >= 0) {
+    const int error = errno;
+    dup2(nothing, pipe_input);
+    errno = error;
+  }
 }
 
 void catch_signals() {
@@ -78,22 +89,24 @@ Result<int> Replay::run() {
   TRY(match_probes());
   TRY(select_time());
   TRY(bind());
-  TRY(open_sink());
+  // From now on there may be results, which ^C is not to lose.
   catch_signals();
+  TRY(open_sink());
   started_ = clock_now();
+  next_progress_ = started_ + kProgressInterval;
   return finish(play());
 }
 
 Result<void> Replay::open_recording() {
   const bool piped = options_.recording == "-";
-  Fd fd(piped ? fcntl(0, F_DUPFD_CLOEXEC, 3)
-              : open(options_.recording.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) {
-    return fail_usage(
-        "no recording " + options_.recording + ": " + strerror(errno),
-        "tracer record -o FILE SCRIPT PID makes one");
-  }
+  Fd fd = TRY(recording::open_file(options_.recording));
   position_ = Fd(fcntl(fd.get(), F_DUPFD_CLOEXEC, 3));
+  TRY(check_output());
+  if (lseek(fd.get(), 0, SEEK_CUR) < 0) {
+    pipe_input = fd.get();
+    nothing_ = Fd(open("/dev/null", O_RDONLY | O_CLOEXEC));
+    nothing = nothing_.get();
+  }
   Result<std::unique_ptr<recording::Reader>> reader =
       recording::Reader::open(std::move(fd));
   if (!reader) {
@@ -104,11 +117,28 @@ Result<void> Replay::open_recording() {
   return {};
 }
 
+/// Results that went into the recording would destroy it.
+Result<void> Replay::check_output() const {
+  struct stat recording {};
+  struct stat output {};
+  if (!options_.output.empty() && fstat(position_.get(), &recording) == 0 &&
+      stat(options_.output.c_str(), &output) == 0 && S_ISREG(output.st_mode) &&
+      recording.st_dev == output.st_dev && recording.st_ino == output.st_ino) {
+    return fail_usage("--output: " + options_.output + " is the recording",
+                      "name another file");
+  }
+  return {};
+}
+
 /// Blocks from before --from are not even read, unless they may tell of
 /// processes that matter later.
 Result<void> Replay::select_time() {
   const uint64_t from = options_.from ? time_of(*options_.from) : 0;
   const uint64_t to = options_.to ? time_of(*options_.to) : UINT64_MAX;
+  if (from > to) {
+    return fail_usage("--from is later than --to",
+                      "name the earlier moment with --from");
+  }
   const bool from_start = declared_.processes || !options_.pids.empty();
   if (from > 0) {
     selection_.select_from(from);
@@ -121,7 +151,11 @@ uint64_t Replay::time_of(const Moment& moment) const {
   if (moment.since_start) {
     return meta.start + static_cast<uint64_t>(moment.since_start->count());
   }
-  const int64_t ts = moment.wall->count() - meta.wall_offset;
+  // The offset is a stranger's: it may be any number.
+  int64_t ts = 0;
+  if (__builtin_sub_overflow(moment.wall->count(), meta.wall_offset, &ts)) {
+    return meta.wall_offset < 0 ? UINT64_MAX : 0;
+  }
   return ts > 0 ? static_cast<uint64_t>(ts) : 0;
 }
 
@@ -182,7 +216,8 @@ Result<void> Replay::bind() {
       const std::optional<int64_t> pid = parse_int(word);
       if (!pid || *pid < 1 || *pid > INT32_MAX) {
         return fail_usage("not a process id: " + word,
-                          "tracer info names the processes of a recording");
+                          "a replay of everything shows who is there: tracer "
+                          "replay FILE SCRIPT");
       }
       pids.insert(static_cast<pid_t>(*pid));
     }
@@ -229,6 +264,9 @@ bool Replay::is_over() const {
 Result<void> Replay::play() {
   while (!is_over()) {
     recording::Reader::Item item = TRY(reader_->next());
+    if (interrupted != 0) {
+      return {};
+    }
     if (const auto* batch = std::get_if<const events::Batch*>(&item)) {
       TRY(play(**batch));
     } else if (const auto* loss = std::get_if<recording::Loss>(&item)) {
@@ -237,6 +275,7 @@ Result<void> Replay::play() {
       engine_->name_user(user->uid, user->name);
     } else if (const auto* gap = std::get_if<recording::Gap>(&item)) {
       missing_ += gap->events;
+      wipe_progress();
       log::warn(gap->text);
     } else if (std::holds_alternative<recording::End>(item)) {
       return {};
@@ -290,9 +329,7 @@ Result<int> Replay::finish(Result<void> played) {
   } else {
     engine_->flush();
   }
-  if (has_progress_) {
-    static_cast<void>(write_all(2, "\r\x1b[K"));
-  }
+  wipe_progress();
   const Result<void> written = sink_->finish();
   Result<void> written_files = files_.finish();
   report();
@@ -322,6 +359,13 @@ void Replay::show_progress() {
   static_cast<void>(write_all(
       2, "\rtracer: replayed " + std::to_string(at * 100 / status.st_size) +
              " %, " + counted(events_, "event", "events") + "\x1b[K"));
+}
+
+/// Before something else is said.
+void Replay::wipe_progress() const {
+  if (has_progress_) {
+    static_cast<void>(write_all(2, std::string_view("\r\x1b[K")));
+  }
 }
 
 void Replay::report() const {

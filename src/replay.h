@@ -36,6 +36,7 @@ class Replay {
 
  private:
   Result<void> open_recording();
+  [[nodiscard]] Result<void> check_output() const;
   Result<void> match_probes();
   Result<void> select_time();
   Result<void> bind();
@@ -48,12 +49,14 @@ class Replay {
   [[nodiscard]] uint64_t time_of(const Moment& moment) const;
   [[nodiscard]] bool is_over() const;
   void show_progress();
+  void wipe_progress() const;
   void report() const;
 
   const Paths paths_;
   RunCommand options_;
   script::Declared declared_;
   std::unique_ptr<recording::Reader> reader_;
+  Fd nothing_;   // /dev/null, what a pipe becomes after ^C
   Fd position_;  // shares its offset with what the reader reads
   std::unique_ptr<sinks::FileSink> sink_;
   sinks::Files files_;  // the script's own

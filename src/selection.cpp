@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "selection.h"
 
+#include <algorithm>
 #include <cstring>
+#include <optional>
 
 #include "events/processes.h"
 
@@ -35,6 +37,7 @@ void Selection::add(const recording::Probe& recorded,
   for (const events::EventType& event : schema.events) {
     Type& type = types_.emplace_back();
     type.wanted = wanted != nullptr;
+    type.struct_size = schema.types[event.type].size;
     if (wanted == nullptr) {
       takes_all_ = false;
       continue;
@@ -120,7 +123,8 @@ void Selection::compare(const std::string& probe, const std::string& parameter,
 void Selection::select(std::set<pid_t> pids, bool follow) {
   by_process_ = true;
   follow_ = follow;
-  pids_ = std::move(pids);
+  named_ = std::move(pids);
+  pids_ = named_;
   takes_all_ = false;
 }
 
@@ -153,24 +157,19 @@ bool Selection::is_traced(const events::Header* event) {
   return false;
 }
 
-/// A child is sent by its parent. A number that was selected and now goes to
-/// somebody else's child is no longer ours.
+/// A child is sent by its parent. A number that was one of ours and now goes to
+/// somebody else's child is no longer; but one that the user named is meant
+/// from its birth on, which may be in the recording.
 void Selection::note_birth(const events::Header* record) {
-  constexpr uint32_t kBirth = events::kTellsUser | events::kTellsExe;
-  if (!by_process_ || record->len < events::kProcessNames) {
+  const std::optional<events::ProcessFacts> facts =
+      events::process_facts(record);
+  if (!by_process_ || !facts || !events::is_birth(record, *facts)) {
     return;
   }
-  events::ProcessFacts facts{};
-  memcpy(&facts,
-         reinterpret_cast<const std::byte*>(record) + events::kHeaderSize,
-         sizeof facts);
-  if ((facts.tells & kBirth) != kBirth || facts.process == record->pid) {
-    return;
-  }
-  const auto child = static_cast<pid_t>(facts.process);
+  const auto child = static_cast<pid_t>(facts->process);
   if (follow_ && pids_.contains(static_cast<pid_t>(record->pid))) {
     pids_.insert(child);
-  } else {
+  } else if (!named_.contains(child)) {
     pids_.erase(child);
   }
 }
@@ -211,7 +210,7 @@ const events::Batch& Selection::apply(const events::Batch& batch) {
     }
     const auto size =
         type.payload_at + static_cast<uint32_t>(type.payload_limit);
-    taken_.refer(shorten(event, size));
+    taken_.refer(shorten(event, size, type.struct_size));
   }
   return taken_;
 }
@@ -220,7 +219,8 @@ const events::Batch& Selection::apply(const events::Batch& batch) {
 void Selection::make_room(const events::Batch& batch) {
   size_t needed = 0;
   for (const events::Header* event : batch.events()) {
-    needed += recording::record_size(event->len, 0);
+    const Type& type = types_[event->type & events::kTypeMask];
+    needed += recording::record_size(event->len, type.struct_size);
   }
   if (needed > capacity_) {
     capacity_ = needed;
@@ -229,11 +229,12 @@ void Selection::make_room(const events::Batch& batch) {
   used_ = 0;
 }
 
+/// All of the struct stays: a stranger's may have members behind its payload.
 const events::Header* Selection::shorten(const events::Header* event,
-                                         uint32_t size) {
+                                         uint32_t size, uint32_t struct_size) {
   std::byte* copy = room_.get() + used_;
-  used_ += recording::record_size(size, 0);
-  memcpy(copy, event, size);
+  used_ += recording::record_size(size, struct_size);
+  memcpy(copy, event, std::max(size, struct_size));
   auto* header = reinterpret_cast<events::Header*>(copy);
   header->len = size;
   header->type = static_cast<uint16_t>(event->type | events::kCutFlag);

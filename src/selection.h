@@ -68,6 +68,7 @@ class Selection {
     bool wanted = false;
     bool is_table = false;
     std::vector<Test> tests;
+    uint32_t struct_size = 0;
     uint32_t payload_at = 0;  // 0: it has none
     uint64_t payload_limit = UINT64_MAX;
   };
@@ -79,12 +80,14 @@ class Selection {
   void note_birth(const events::Header* record);
   static bool passes(const Test& test, const events::Header* event);
   void make_room(const events::Batch& batch);
-  const events::Header* shorten(const events::Header* event, uint32_t size);
+  const events::Header* shorten(const events::Header* event, uint32_t size,
+                                uint32_t struct_size);
 
   std::vector<Type> types_;
   bool by_process_ = false;
   bool follow_ = true;
-  std::set<pid_t> pids_;
+  std::set<pid_t> named_;
+  std::set<pid_t> pids_;  // and who follows from them
   uint64_t from_ = 0;
   bool takes_all_ = true;
   uint64_t left_out_ = 0;

@@ -67,6 +67,20 @@ void close_all_but(const std::vector<Fd>& kept) {
   close_range(next, UINT_MAX, 0);
 }
 
+bool is_same_file(const Fd& a, const Fd& b) {
+  struct stat of_a {};
+  struct stat of_b {};
+  return fstat(a.get(), &of_a) == 0 && fstat(b.get(), &of_b) == 0 &&
+         S_ISREG(of_a.st_mode) && of_a.st_dev == of_b.st_dev &&
+         of_a.st_ino == of_b.st_ino;
+}
+
+/// Has the reader of standard output, a pipe, gone?
+bool has_reader_gone() {
+  pollfd out{.fd = 1, .events = 0, .revents = 0};
+  return poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0;
+}
+
 /// A probe whose text cannot be read.
 Error no_probe(const script::DeclaredProbe& probe, const Error& why) {
   Error error{.message = probe.place + ": no probe: " + why.message,
@@ -236,6 +250,11 @@ Result<void> Session::open_outputs() {
     output_ = TRY(open_output(options_.output));
     if (!options_.record.empty()) {
       recording_ = TRY(sinks::open_output(options_.record, user_));
+      if (is_same_file(output_, recording_)) {
+        return fail_usage("the results and the recording would mix in " +
+                              options_.record,
+                          "name another file with --record");
+      }
     }
     return {};
   }
@@ -580,6 +599,10 @@ Result<void> Session::start() {
     });
     TRY(files_.start([this] { end(End::kOutputFailed); }));
   }
+  if (!targets_.roots().empty() && records()) {
+    to_record_ =
+        TableFilter(process_type(), targets_.found(), targets_.follow());
+  }
   script_thread_ = std::thread([this] { run_script(); });
 
   for (const std::string& spot : targets_.blind_spots()) {
@@ -698,8 +721,9 @@ void Session::run_script() {
 /// Recorded first, so that a script's mistake can be looked for in a replay.
 Result<void> Session::handle(const events::Batch& batch) {
   if (recorder_) {
-    record_users(batch);
-    recorder_->append(batch);
+    const events::Batch& recorded = to_record_.apply(batch);
+    record_users(recorded);
+    recorder_->append(recorded);
   }
   if (shows()) {
     return script_error_ ? Result<void>() : engine_->run(batch);
@@ -780,6 +804,10 @@ Result<void> Session::finish_recording() {
     totals.cut = stats->sum("cut");
   }
   Result<void> finished = recorder_->finish(std::move(totals));
+  // An end like others, as for results.
+  if (results_on_stdout_ && !shows() && has_reader_gone()) {
+    return {};
+  }
   const std::string& path = shows() ? options_.record : options_.output;
   return finished ? Result<void>()
                   : tl::unexpected(std::move(finished).error().context(

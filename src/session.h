@@ -37,6 +37,7 @@
 #include "script/engine.h"
 #include "sinks/file.h"
 #include "sinks/files.h"
+#include "table_filter.h"
 #include "targets.h"
 
 namespace tracer {
@@ -137,6 +138,7 @@ class Session {
   script::Declared declared_;
   script::Clock clock_ = script::Clock::now();
   std::unique_ptr<recording::Writer> recorder_;
+  TableFilter to_record_;
   std::set<uint32_t> named_users_;  // in the recording
   uint64_t recorded_ = 0;           // events of a trace that is not shown
   std::unique_ptr<script::Engine> engine_;

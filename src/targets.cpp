@@ -115,6 +115,7 @@ bool Targets::add_births(std::set<pid_t>& tree) const {
 Result<void> Targets::enter(const bpf::SharedMaps& maps,
                             bpf::Control& control) {
   tree_ = bpf::Tree(maps, control);
+  found_ = roots_;
   switch (mode()) {
     case Mode::kAllButTree:
       hide_carriers({});
@@ -159,6 +160,9 @@ Result<void> Targets::enter(const bpf::SharedMaps& maps,
   }
   for (const Entry& entry : entered_) {
     const auto stat = kernel::read_stat(kProc, entry.pid);
+    if (entry.traced) {
+      found_.insert(entry.pid);
+    }
     if (entry.traced && stat) {
       ++processes_;
       threads_ += std::max<uint64_t>(stat->threads, 1);

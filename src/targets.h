@@ -44,6 +44,9 @@ class Targets {
   [[nodiscard]] bool follow() const { return follow_ && !roots_.empty(); }
   [[nodiscard]] const std::set<pid_t>& roots() const { return roots_; }
 
+  /// The roots, and with them whom enter() found.
+  [[nodiscard]] const std::set<pid_t>& found() const { return found_; }
+
   /// Puts the processes into the map. The fork and exit hooks must be
   /// attached already, so that nothing is missed between them and the looks
   /// at /proc. `maps` and `control` must outlive the targets.
@@ -78,6 +81,7 @@ class Targets {
     bool traced;
   };
   std::vector<Entry> entered_;
+  std::set<pid_t> found_;
   uint64_t processes_ = 0;
   uint64_t threads_ = 0;
 };

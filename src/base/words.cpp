@@ -111,7 +111,8 @@ std::optional<std::chrono::nanoseconds> parse_iso_time(std::string_view text) {
   if (*rest == 'Z') {
     ++rest;
   }
-  if (*rest != '\0') {
+  // What 64 bits of nanoseconds hold; without it they would run over.
+  if (*rest != '\0' || whole.count() < 0 || whole.count() > 9'000'000'000) {
     return std::nullopt;
   }
   return whole + std::chrono::nanoseconds(nanoseconds);

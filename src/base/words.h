@@ -23,7 +23,7 @@ std::optional<uint64_t> parse_size(std::string_view text);
 std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text);
 
 /// "2026-03-01T12:00:00.123456789Z" as time since 1970; the fraction and the Z
-/// may be left out, it is UTC all the same.
+/// may be left out, it is UTC all the same. Up to the year 2255.
 std::optional<std::chrono::nanoseconds> parse_iso_time(std::string_view text);
 
 /// The one of `candidates` that `word` is probably meant to be, or nothing

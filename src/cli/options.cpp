@@ -182,6 +182,10 @@ Result<void> set(RunCommand& command, const std::string& name,
   } else if (name == "no-cache") {
     command.cache = false;
   } else if (name == "record") {
+    if (value.empty() || value == "-") {
+      return fail_usage("--record: not a file: " + value,
+                        "tracer record -o - records into a pipe");
+    }
     command.record = value;
   } else if (name == "from") {
     command.from = TRY(parse_moment(name, value));
@@ -520,7 +524,7 @@ std::string usage(Verb verb) {
   }
   text +=
       verb == Verb::kReplay
-          ? "\nStatus: 0 done, 1 no recording, 2 usage, 3 script error.\n"
+          ? "\nStatus: 0 done, 1 cannot replay, 2 usage, 3 script error.\n"
           : "\nStatus: 0 done, 1 cannot trace, 2 usage, 3 script error, 4 "
             "events lost with\n--fail-on-loss, 126 and 127 as a shell for CMD, "
             "otherwise CMD's own.\n";

@@ -28,6 +28,21 @@ void join(std::string_view names, bool deeper, std::string& path) {
 
 }  // namespace
 
+std::optional<ProcessFacts> process_facts(const Header* record) {
+  if (record->len < kProcessNames) {
+    return std::nullopt;
+  }
+  ProcessFacts facts{};
+  memcpy(&facts, reinterpret_cast<const char*>(record) + kHeaderSize,
+         sizeof facts);
+  return facts;
+}
+
+bool is_birth(const Header* record, const ProcessFacts& facts) {
+  constexpr uint32_t kBirth = kTellsUser | kTellsExe;
+  return (facts.tells & kBirth) == kBirth && facts.process != record->pid;
+}
+
 Interned::Text* Interned::take(std::string_view text) {
   if (const auto found = texts_.find(text); found != texts_.end()) {
     ++found->second->users;

@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -43,6 +44,12 @@ inline constexpr uint32_t kDeeperExe = 0x100;  // it goes on above the names
 inline constexpr uint32_t kDeeperCgroup = 0x200;
 inline constexpr uint32_t kWholePaths = 0x400;  // paths instead of names
 inline constexpr uint32_t kNoCgroup = 0x800;    // not even that of the root
+
+/// The facts of a record; nothing if it is too short for any.
+std::optional<ProcessFacts> process_facts(const Header* record);
+
+/// Was it sent by a parent about a child that it has just made?
+bool is_birth(const Header* record, const ProcessFacts& facts);
 
 /// Texts that are kept once, however many use them.
 class Interned {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "recording/input.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -8,9 +9,22 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
 namespace tracer::recording {
+
+Result<Fd> open_file(const std::string& name) {
+  Fd fd(name == "-" ? fcntl(0, F_DUPFD_CLOEXEC, 3)
+                    : open(name.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) {
+    return fail_usage("no recording " + name + ": " + strerror(errno),
+                      errno == EACCES
+                          ? "it is its owner's alone: have them give it to you"
+                          : "tracer record -o FILE SCRIPT PID makes one");
+  }
+  return fd;
+}
 
 Input::Input(Fd fd) : fd_(std::move(fd)) {
   struct stat status {};

@@ -6,11 +6,15 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "base/fd.h"
 #include "base/result.h"
 
 namespace tracer::recording {
+
+/// Opens the recording of that name; "-" is standard input.
+Result<Fd> open_file(const std::string& name);
 
 class Input {
  public:

@@ -5,8 +5,8 @@
     scripts/X.lua              names its probes: tracer.probe("P", ...)
     probes/P.bpf.c             exists for each P, and is used by some script
     tests/golden/X.{cmd,trc,out}
-                               all three, for a script that exists; X-VARIANT
-                               too. Once there are goldens each script has one
+                               all three (golden.py there makes them), for
+                               each script; X-VARIANT too, if it likes
 
 A probe that tracer adds to a run by itself is in OWN, with who does so.
 Several scripts may share a probe, and a script with its C inside has none.
@@ -48,9 +48,9 @@ for stem, have in sorted(goldens.items()):
         faults.append(f"tests/golden/{stem}{suffix} is missing")
     if stem.split("-")[0] not in scripts:
         faults.append(f"tests/golden/{stem}.*: there is no scripts/{stem}.lua")
-if goldens:
-    for stem in sorted(set(scripts) - {name.split("-")[0] for name in goldens}):
-        faults.append(f"scripts/{stem}.lua: it has no golden recording")
+for stem in sorted(set(scripts) - {name.split("-")[0] for name in goldens}):
+    faults.append(f"scripts/{stem}.lua: it has no golden recording: write "
+                  f"tests/golden/{stem}.cmd, then sudo ./dev golden {stem}")
 
 print(*faults, sep="\n", end="\n" if faults else "")
 sys.exit(bool(faults))

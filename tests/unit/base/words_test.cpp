@@ -91,6 +91,36 @@ TEST(ParseDuration, RefusesWhatWouldOverflow) {
   }
 }
 
+TEST(ParseIsoTime, TakesWhatJsonHas) {
+  EXPECT_EQ(parse_iso_time("1970-01-01T00:00:00Z"), seconds(0));
+  EXPECT_EQ(parse_iso_time("2026-03-01T12:00:00.123456789Z"),
+            seconds(1'772'366'400) + nanoseconds(123'456'789));
+  EXPECT_EQ(parse_iso_time("2024-02-29T23:59:59Z"), seconds(1'709'251'199));
+}
+
+TEST(ParseIsoTime, NeedsNeitherFractionNorZ) {
+  const auto noon = seconds(1'772'366'400);
+  EXPECT_EQ(parse_iso_time("2026-03-01T12:00:00"), noon);
+  EXPECT_EQ(parse_iso_time("2026-03-01T12:00:00.5"), noon + milliseconds(500));
+  EXPECT_EQ(parse_iso_time("2026-03-01T12:00:00.000001Z"),
+            noon + microseconds(1));
+  EXPECT_EQ(parse_iso_time("2026-03-01T12:00:00.1234567899Z"),
+            noon + nanoseconds(123'456'789))
+      << "what is finer than a nanosecond is dropped";
+}
+
+TEST(ParseIsoTime, RefusesWhatIsNoTime) {
+  for (const char* text :
+       {"", "Z", "12:00:00", "2026-03-01", "2026-03-01 12:00:00Z",
+        "2026-13-01T12:00:00Z", "2026-03-01T25:00:00Z",
+        "2026-03-01T12:00:00Zx", "2026-03-01T12:00:00+01:00",
+        "2026-03-01T12:00:00,5Z", "1969-12-31T23:59:59Z",
+        // Would run over 64 bits of nanoseconds.
+        "2300-01-01T00:00:00Z", "9999-12-31T23:59:59Z"}) {
+    EXPECT_EQ(parse_iso_time(text), std::nullopt) << text;
+  }
+}
+
 TEST(Nearest, FindsWhatWasMistyped) {
   const std::vector<std::string> words = {"--pid", "--user", "--duration"};
   EXPECT_EQ(nearest("--usr", words), "--user");

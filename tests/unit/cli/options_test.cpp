@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <sstream>
 
@@ -189,6 +190,114 @@ TEST(ParseRun, NeedsNoScriptForHelp) {
   EXPECT_EQ(parsed({"-h"}).script, "");
 }
 
+RunCommand parsed_as(Verb verb, const Words& words) {
+  Result<RunCommand> command = parse(verb, words);
+  EXPECT_TRUE(command) << command.error().message;
+  return command ? *command : RunCommand{};
+}
+
+Error refused_as(Verb verb, const Words& words) {
+  const Result<RunCommand> command = parse(verb, words);
+  EXPECT_FALSE(command) << testing::PrintToString(words);
+  if (command) {
+    return {};
+  }
+  EXPECT_EQ(command.error().status, kUsage);
+  EXPECT_NE(command.error().hint, "") << command.error().message;
+  return command.error();
+}
+
+TEST(ParseRun, TakesAFileToRecordTo) {
+  EXPECT_EQ(parsed({"--record", "x.trc", "x"}).record, "x.trc");
+  EXPECT_EQ(refused({"--record", "-", "x"}).hint,
+            "tracer record -o - records into a pipe");
+  EXPECT_NE(refused({"--record=", "x"}).message, "");
+}
+
+TEST(ParseRecord, TakesAFileAScriptAndTargets) {
+  const RunCommand command =
+      parsed_as(Verb::kRecord, {"-o", "x.trc", "-p", "1", "writesnoop", "2",
+                                "--fd", "1", "--", "ls"});
+  EXPECT_EQ(command.verb, Verb::kRecord);
+  EXPECT_EQ(command.output, "x.trc");
+  EXPECT_EQ(command.pids, Words{"1"});
+  EXPECT_EQ(command.script, "writesnoop");
+  EXPECT_EQ(command.script_words, (Words{"2", "--fd", "1"}));
+  EXPECT_EQ(command.command, Words{"ls"});
+}
+
+TEST(ParseRecord, NeedsAFile) {
+  EXPECT_EQ(refused_as(Verb::kRecord, {"x", "17"}).message, "record where to?");
+  EXPECT_TRUE(parsed_as(Verb::kRecord, {"--help"}).help);
+}
+
+TEST(ParseRecord, MixesNoPipeWithTheOutputOfACommand) {
+  EXPECT_EQ(parsed_as(Verb::kRecord, {"-o", "-", "x", "17"}).output, "-");
+  EXPECT_EQ(refused_as(Verb::kRecord, {"-o", "-", "x", "--", "ls"}).message,
+            "the recording and the output of CMD would mix");
+}
+
+TEST(ParseRecord, HasNoOptionsThatShowOrReplay) {
+  for (const char* option : {"--format", "--time", "--count", "--record",
+                             "--from", "--to", "--realtime"}) {
+    EXPECT_EQ(refused_as(Verb::kRecord, {"-o", "f", option, "1", "x"}).message,
+              std::string("unknown option ") + option);
+  }
+}
+
+TEST(ParseReplay, TakesAFileAndAScript) {
+  const RunCommand command = parsed_as(
+      Verb::kReplay, {"-q", "--format", "json", "-p", "7", "--no-follow",
+                      "--realtime", "x.trc", "writesnoop", "--fd", "2"});
+  EXPECT_EQ(command.verb, Verb::kReplay);
+  EXPECT_EQ(command.recording, "x.trc");
+  EXPECT_EQ(command.script, "writesnoop");
+  EXPECT_EQ(command.script_words, (Words{"--fd", "2"}));
+  EXPECT_EQ(command.pids, Words{"7"});
+  EXPECT_FALSE(command.follow);
+  EXPECT_TRUE(command.realtime && command.quiet && command.show.json);
+  EXPECT_EQ(parsed_as(Verb::kReplay, {"-", "x"}).recording, "-");
+}
+
+TEST(ParseReplay, NeedsBoth) {
+  EXPECT_EQ(refused_as(Verb::kReplay, {}).message, "no script");
+  EXPECT_EQ(refused_as(Verb::kReplay, {"x.trc"}).message, "no script");
+}
+
+TEST(ParseReplay, StartsNoCommand) {
+  EXPECT_EQ(refused_as(Verb::kReplay, {"x.trc", "x", "--", "ls"}).message,
+            "a replay starts no command");
+}
+
+TEST(ParseReplay, TakesMomentsInBothForms) {
+  using namespace std::chrono_literals;
+  const RunCommand since = parsed_as(
+      Verb::kReplay, {"--from", "2.5s", "--to=3m", "x.trc", "x"});
+  EXPECT_EQ(since.from->since_start, 2500ms);
+  EXPECT_EQ(since.to->since_start, 3min);
+  EXPECT_FALSE(since.from->wall || since.to->wall);
+  const RunCommand wall = parsed_as(
+      Verb::kReplay, {"--from", "2026-03-01T12:00:00.5Z", "x.trc", "x"});
+  EXPECT_EQ(wall.from->wall, 1'772'366'400'500ms);
+  EXPECT_FALSE(wall.from->since_start || wall.to);
+  for (const char* word : {"soon", "-1s", "2026-03-01", ""}) {
+    EXPECT_EQ(refused_as(Verb::kReplay,
+                         {std::string("--from=") + word, "x.trc", "x"})
+                  .message,
+              std::string("--from: not a moment: ") + word);
+  }
+}
+
+TEST(ParseReplay, HasNoOptionsOfALiveRun) {
+  for (const char* option :
+       {"--user", "--duration", "--buffer", "--transport", "--latency",
+        "--leave", "--fail-on-loss", "--no-cache", "--record"}) {
+    EXPECT_EQ(
+        refused_as(Verb::kReplay, {option, "1", "x.trc", "writesnoop"}).message,
+        std::string("unknown option ") + option);
+  }
+}
+
 TEST(Apply, AddsWhatStoodBehindTheScript) {
   RunCommand command = parsed({"-p", "1", "-n", "3", "x"});
   ASSERT_TRUE(command.apply(
@@ -208,17 +317,26 @@ TEST(Apply, RefusesWrongValuesAsWell) {
   EXPECT_EQ(result.error().message, "--count: not a number of events: 0");
 }
 
+constexpr std::array kVerbs = {Verb::kRun, Verb::kRecord, Verb::kReplay};
+
 TEST(Usage, NamesEveryOption) {
-  const std::string text = usage(Verb::kRun);
-  for (const script::BaseOption& option : options_of(Verb::kRun)) {
-    EXPECT_NE(text.find("--" + option.name), std::string::npos) << option.name;
-    EXPECT_NE(text.find(option.help), std::string::npos) << option.name;
+  for (const Verb verb : kVerbs) {
+    const std::string text = usage(verb);
+    for (const script::BaseOption& option : options_of(verb)) {
+      EXPECT_NE(text.find("--" + option.name), std::string::npos)
+          << option.name;
+      EXPECT_NE(text.find(option.help), std::string::npos) << option.name;
+    }
+    EXPECT_EQ(text.back(), '\n');
   }
-  EXPECT_EQ(text.back(), '\n');
 }
 
 TEST(Usage, FitsATerminal) {
-  std::istringstream text(usage(Verb::kRun));
+  std::string all = overview();
+  for (const Verb verb : kVerbs) {
+    all += usage(verb);
+  }
+  std::istringstream text(all);
   for (std::string line; std::getline(text, line);) {
     // The bytes that begin a character.
     const auto columns = std::count_if(

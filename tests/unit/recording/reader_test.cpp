@@ -91,6 +91,18 @@ TEST(Reader, ReadsFromAPipeAsFromAFile) {
   EXPECT_TRUE(story.totals);
 }
 
+// They were passed over as if they were unknown.
+TEST(Reader, ReadsTheNamesOfUsersWhereTheyStand) {
+  Maker maker;
+  maker.add({end_event(1000)});
+  maker.writer().user({.ts = 1001, .uid = 1000, .name = "mila"});
+  maker.add({end_event(1002)});
+  const Story story = read_story(maker.finish());
+  EXPECT_EQ(story.lines,
+            (std::vector<std::string>{"event 1000 1 ", "user 1000 mila",
+                                      "event 1002 1 "}));
+}
+
 TEST(Reader, ReadsFromWhereTheDescriptorIs) {
   const std::string bytes = sample_recording();
   Fd fd = file_of("something else" + bytes);
