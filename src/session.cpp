@@ -457,13 +457,15 @@ Result<void> Session::attach() {
     TRY(attach_processes());
   }
 
-  // The hooks of the tree first: nobody may be born unnoticed.
+  // All hooks first: nobody may be born unnoticed. Those of the tree, which are
+  // the first module's, behind those of the probes: a process that ends leaves
+  // the tree when all has been told of it.
   control_->set_entering(true);
   std::vector<std::string> missing;
   const size_t probes = modules_.size() - (declared_.processes ? 1 : 0);
   for (const artifact::AttachKind kind : {artifact::AttachKind::kRawTracepoint,
                                           artifact::AttachKind::kTracepoint}) {
-    for (size_t i = 0; i < probes; ++i) {
+    for (size_t i = probes; i-- > 0;) {
       TRY(modules_[i].attach(kind, tracefs_, missing));
     }
   }

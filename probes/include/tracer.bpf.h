@@ -56,6 +56,7 @@ PARAM(tracer_transport, 0)
 #define CALL_ARG1(regs) ((regs)->di)
 #define CALL_ARG2(regs) ((regs)->si)
 #define CALL_ARG3(regs) ((regs)->dx)
+#define CALL_ARG4(regs) ((regs)->r10)
 #define CALL_RESULT(regs) ((s64)(regs)->ax)
 #define CALL_NUMBER(regs) ((regs)->orig_ax)
 #define CALL_WRITE 1
@@ -167,9 +168,8 @@ static inline struct tracer_control *tracer_shared(void) {
   return tracer_control.lookup(&zero);
 }
 
-/* Is the current process traced, and the trace still on? */
-static inline bool tracer_traced(void) {
-  u32 tgid = bpf_get_current_pid_tgid() >> 32;
+/* Is this process traced, and the trace still on? */
+static inline bool tracer_traces(u32 tgid) {
   if (P_tracer_select == 1) {
     if (tgid != RUN_TARGET) {
       return false;
@@ -186,6 +186,11 @@ static inline bool tracer_traced(void) {
   }
   struct tracer_control *control = tracer_shared();
   return control && !control->off;
+}
+
+/* Is the current process traced, and the trace still on? */
+static inline bool tracer_traced(void) {
+  return tracer_traces(bpf_get_current_pid_tgid() >> 32);
 }
 
 /* The current thread. Without the cast the verifier looks for a list of what it
@@ -251,6 +256,17 @@ static inline int tracer_send(void *ctx, void *record, u64 size) {
 #else
   return tracer_events.perf_submit(ctx, record, size);
 #endif
+}
+
+/* Marks an event whose payload is not all there was. `fault`: for memory could
+ * not be read. */
+static inline void tracer_cut(void *event, bool fault) {
+  struct tracer_header *header = event;
+  struct tracer_stats *stats = tracer_counts();
+  header->type |= TRACER_CUT;
+  if (fault && stats) {
+    stats->faults++;
+  }
 }
 
 /* Sends an event of `size` bytes, which the caller has bounded with CLAMP.

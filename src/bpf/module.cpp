@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <cstring>
 #include <optional>
+#include <string_view>
 #include <thread>
 #include <utility>
 
@@ -23,6 +24,8 @@ namespace {
 
 constexpr uint64_t kConstantMark = 0x7472616365720000;
 constexpr size_t kLoadingThreads = 4;
+/// Takes a process off the tree when it ends.
+constexpr std::string_view kTreeExit = "raw_tracepoint__sched_process_exit";
 
 bool is_shared(const std::string& name) {
   return name.rfind("tracer_", 0) == 0;
@@ -235,6 +238,10 @@ Result<Module> Module::load(const artifact::Artifact& artifact,
                         errno);
     }
   }
+  // Last, so that whoever tells of the end of a process still finds it there.
+  std::stable_partition(
+      module.programs_.begin(), module.programs_.end(),
+      [](const Program& program) { return program.name != kTreeExit; });
   return module;
 }
 

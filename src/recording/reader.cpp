@@ -55,7 +55,7 @@ const char* fault(const BlockHeader& header) {
 }
 
 bool is_known(BlockKind kind) {
-  return kind >= BlockKind::kMeta && kind <= BlockKind::kUser;
+  return kind >= BlockKind::kMeta && kind <= BlockKind::kIndex;
 }
 
 }  // namespace

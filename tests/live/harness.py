@@ -120,6 +120,18 @@ Event = collections.namedtuple(
     "Event", "ts time pid tid ppid comm cpu fd size ret data truncated")
 
 
+def parse_fields(output):
+    """The events of any script in `output` (bytes) from --format json, each a
+    dictionary; texts are bytes."""
+    events = []
+    for line in output.decode().split("\n")[:-1]:
+        fields = json.loads(line)
+        codec = "latin-1" if fields.get("enc") == "latin1" else "utf-8"
+        events.append({name: value.encode(codec) if isinstance(value, str)
+                       else value for name, value in fields.items()})
+    return events
+
+
 def parse_json(output):
     """The events of `output` (bytes) from --format json."""
     events = []
@@ -543,6 +555,33 @@ class LiveTest(unittest.TestCase):
         output = self.read("lines")
         self.assertEqual(controls(output), [])
         return parse_text(output)
+
+    def trace_fields(self, script, command, *options, status=0, **more):
+        """Runs `command` under a script and returns its events, as
+        parse_fields() has them."""
+        result = tracer("run", "--format", "json", "-o", self.path("events"),
+                        script, *options, "--", *command,
+                        **{"env": self.environment(), **more})
+        self.assertEqual(result.status, status, result.err)
+        output = self.read("events")
+        self.assertEqual(controls(result.err.encode()), [])
+        self.assertEqual(controls(output), [])
+        self.assertEqual(parse_summary(result.err).lost, 0, result.err)
+        return parse_fields(output)
+
+    def trace_lines(self, script, command, *options, status=0, **more):
+        """Runs `command` under a script, returns the lines of its text, and
+        has a replay of the same run show them, too."""
+        result = tracer("run", "-o", self.path("lines"), "--record",
+                        self.path("run.trc"), script, *options, "--", *command,
+                        **{"env": self.environment(), **more})
+        self.assertEqual(result.status, status, result.err)
+        output = self.read("lines")
+        self.assertEqual(controls(output), [])
+        replay = tracer("replay", self.path("run.trc"), script, *options)
+        self.assertEqual(replay.status, 0, replay.err)
+        self.assertEqual(replay.out, output)
+        return output.decode().splitlines()
 
     def assertNothingStays(self):
         """No process, no BPF program and nothing in tracefs of ours.

@@ -80,26 +80,34 @@ def _result(finished):
     return None if finished["ret"] == "?" else int(finished["ret"])
 
 
-def parse(log):
-    """{tid: [Call, ...]} of the lines of a log, in order.
-
-    A call without a result ("= ?": its thread was killed in it) is left out.
-    """
-    threads, begun = {}, {}
+def whole_lines(log):
+    """(tid, text) of each line of a log; a call that others cut in two is one
+    line again."""
+    begun = {}
     for line in log:
         tid, _, text = line.rstrip("\n").partition(" ")
         tid, text = int(tid), text.lstrip()
-        if text.startswith(("+++", "---")):
-            continue
         if text.endswith("<unfinished ...>"):
             begun[tid] = text[:-len("<unfinished ...>")].rstrip()
             continue
         resumed = re.match(r"<\.\.\. \w+ resumed>", text)
         if resumed:
             text = begun.pop(tid) + text[resumed.end():]
+        yield tid, text
+
+
+def parse(log):
+    """{tid: [Call, ...]} of the lines of a log, in order.
+
+    A call without a result ("= ?": its thread was killed in it) is left out.
+    """
+    threads = {}
+    for tid, text in whole_lines(log):
+        if text.startswith(("+++", "---")):
+            continue
         finished = _FINISHED.fullmatch(text)
         if finished is None:
-            raise ValueError(f"not a line of strace: {line[:200]!r}")
+            raise ValueError(f"not a line of strace: {text[:200]!r}")
         ret = _result(finished)
         if ret is None:
             continue
