@@ -105,6 +105,23 @@ size_t largest_event(const std::vector<artifact::Request>& requests) {
   return kFixed + largest + (largest / kPiece + 1) * kPieceHead;
 }
 
+/// Why a function of this name has nothing that it is attached to.
+std::string why_unattached(const std::string& function) {
+  if (function.starts_with("kprobe__") || function.starts_with("kretprobe__") ||
+      function.starts_with("syscall__")) {
+    return access("/sys/bus/event_source/devices/kprobe", F_OK) == 0
+               ? "tracer attaches no kprobes"
+               : "this kernel has no kprobes";
+  }
+  for (const char* kind : {"kfunc", "kretfunc", "kmod_ret", "bpf_iter", "lsm"}) {
+    if (function.starts_with(std::string(kind) + "__")) {
+      return std::string("tracer attaches no ") + kind + " programs";
+    }
+  }
+  return "its name says no place, as TRACEPOINT_PROBE would, nor does an "
+         "ATTACH";
+}
+
 const char* reason_of(Session::End end) {
   switch (end) {
     case Session::End::kTargetsGone:
@@ -269,12 +286,6 @@ Result<artifact::Request> Session::make_request(
     }
     request.file = probe.file;
     request.text = std::move(*text);
-  }
-  if (request.text.find("tracer.bpf.h") == std::string::npos) {
-    return tl::unexpected(
-        Error{.message = request.file + ": does not include tracer.bpf.h",
-              .hint = "start it with #include \"tracer.bpf.h\"",
-              .status = kScriptError});
   }
   const bool is_own = declared_.processes && &probe == &declared_.probes.back();
   if (options_.bytes && !is_own) {
@@ -456,12 +467,15 @@ Result<void> Session::attach() {
     TRY(attach_processes());
   }
 
-  // The hooks of the tree first: nobody may be born unnoticed.
+  // The hooks of the tree, which are raw, last: what is attached first runs
+  // first, and a probe at the end of a process must still find it in the tree.
+  // Nobody is in the tree before all of them are there.
   control_->set_entering(true);
   std::vector<std::string> missing;
   const size_t probes = modules_.size() - (declared_.processes ? 1 : 0);
-  for (const artifact::AttachKind kind : {artifact::AttachKind::kRawTracepoint,
-                                          artifact::AttachKind::kTracepoint}) {
+  for (const artifact::AttachKind kind :
+       {artifact::AttachKind::kTracepoint,
+        artifact::AttachKind::kRawTracepoint}) {
     for (size_t i = 0; i < probes; ++i) {
       TRY(modules_[i].attach(kind, tracefs_, missing));
     }
@@ -473,11 +487,10 @@ Result<void> Session::attach() {
   // The two hooks of the tree alone show nothing.
   const size_t own = targets_.follow() ? 2 : 0;
   if (attached <= own && missing.empty()) {
-    return tl::unexpected(
-        Error{.message = declared_.probes.front().place +
-                         ": the probe is attached to nothing",
-              .hint = "its C says where with TRACEPOINT_PROBE or ATTACH",
-              .status = kScriptError});
+    return tl::unexpected(attached_to_nothing());
+  }
+  for (const auto& [function, reason] : unattached()) {
+    log::warn("function " + function + " is not attached: " + reason);
   }
   if (attached <= own) {
     return fail("nothing to attach to: this kernel has none of " +
@@ -501,6 +514,33 @@ Result<void> Session::attach() {
   log::debug("attached " + std::to_string(attached) + " programs in " +
              std::to_string(since(start).count()) + " ms");
   return {};
+}
+
+/// The functions of the script's probes that run nowhere, and why.
+std::vector<std::pair<std::string, std::string>> Session::unattached() const {
+  std::vector<std::pair<std::string, std::string>> found;
+  for (const artifact::Artifact& artifact : artifacts_) {
+    for (size_t i = 0; i < artifact.programs.size(); ++i) {
+      if (!artifact::runs(artifact, i)) {
+        const std::string& name = artifact.programs[i].name;
+        found.emplace_back(name, why_unattached(name));
+      }
+    }
+  }
+  return found;
+}
+
+Error Session::attached_to_nothing() const {
+  Error error{.message = declared_.probes.front().place +
+                         ": the probe is attached to nothing",
+              .hint = "its C says where with TRACEPOINT_PROBE or ATTACH",
+              .status = kScriptError};
+  std::string list;
+  for (const auto& [function, reason] : unattached()) {
+    list.append(list.empty() ? ": " : "; ").append(function + ": " + reason);
+  }
+  error.message += list;
+  return error;
 }
 
 /// The number of the process table's records: behind all events.

@@ -57,6 +57,7 @@ local TIME_ROOM = 40 -- Clock::kRoom in src/script/clock.h
 
 -- The engine, for its functions; and what it shares with the loop.
 local engine = ffi.cast("void *", core.engine)
+local HEADER = ffi.typeof("const struct tracer_event_header *")
 local slots = ffi.cast("const struct tracer_event_header **", core.slots)
 local counts = ffi.cast("uint64_t *", core.counts)
 
@@ -218,7 +219,7 @@ local function process_getter(field)
   local texts = {}
   local count = 0
   return function(e)
-    local id = C.tracer_process_text(engine, e.pid, field)
+    local id = C.tracer_process_text(engine, cast(HEADER, e).pid, field)
     local text = texts[id]
     if not text then
       text = ffi.string(C.tracer_last_text(engine),
@@ -276,9 +277,32 @@ local time_text = ffi.new("char[?]", TIME_ROOM)
 
 local declared = 0
 
+--- The members of an event. What BCC's own C sends may have fields called as
+--- those of the header are: then they are what scripts see, and lie in memory
+--- under another name. Second: that name, by the member's.
+local function members_of(record)
+  local first, members, own = {}, {}, {}
+  for i, member in ipairs(record.members) do
+    if member.name ~= "" and first[member.name] then
+      own[member.name] = "own_" .. member.name
+      local copy = {}
+      for key, value in pairs(member) do
+        copy[key] = value
+      end
+      copy.name = own[member.name]
+      member = copy
+    end
+    first[member.name] = true
+    members[i] = member
+  end
+  return members, own
+end
+
 --- The LuaJIT type of an event.
 local function event_type(schema, declaration, has_processes, payload_is_off)
   local record = schema.types[declaration.type]
+  local members, own = members_of(record)
+  record = { kind = record.kind, size = record.size, members = members }
   declared = declared + 1
   local tag = ("tracer_event_%d"):format(declared)
   local getters = {}
@@ -290,12 +314,21 @@ local function event_type(schema, declaration, has_processes, payload_is_off)
       getters[member.name] = function() end
     elseif member.name ~= "" then
       getters[member.name] = getter(schema, member)
-      names[#names + 1] = member.name
+      names[#names + 1] = member.name:gsub("^own_", "")
+    end
+  end
+  for name, in_memory in pairs(own) do
+    getters[name] = getters[in_memory] or function(e)
+      return e[in_memory]
     end
   end
   local text = declare(schema, record, tag, getters) .. ";"
   ffi.cdef(text)
-  getters.len, getters.type = nil, nil
+  for _, name in ipairs({ "len", "type" }) do
+    if not own[name] then
+      getters[name] = nil
+    end
+  end
   getters.truncated = function(e)
     return band(e.type_, CUT) ~= 0
   end
@@ -304,6 +337,9 @@ local function event_type(schema, declaration, has_processes, payload_is_off)
     if is_text(schema, schema.types[member.type]) then
       quoters[member.name] = quoter(schema, member)
     end
+  end
+  for name, in_memory in pairs(own) do
+    quoters[name] = quoters[in_memory]
   end
   if payload_is_off then
     getters.data = missing_getter("data")

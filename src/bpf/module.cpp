@@ -133,6 +133,10 @@ Result<std::vector<Fd>> load_programs(const artifact::Artifact& artifact,
   const auto work = [&] {
     for (size_t i = next++; i < count; i = next++) {
       const artifact::Program& program = artifact.programs[i];
+      if (!artifact::runs(artifact, i)) {
+        loaded[i] = Fd();
+        continue;
+      }
       Result<std::vector<bpf_insn>> code = resolve(program, map_fds, constants);
       loaded[i] = code ? load_program(artifact, program, *code, refusals[i])
                        : tl::unexpected(std::move(code).error());

@@ -66,6 +66,26 @@ uint32_t SchemaBuilder::add(uint32_t type) {
   return index;
 }
 
+uint32_t SchemaBuilder::add_flat(uint32_t type, std::string name) {
+  Type out = schema_.types[add(type)];
+  out.name = std::move(name);
+  Member last = out.members.back();
+  const Type& inner = schema_.types[last.type];
+  if (inner.kind == Kind::kStruct) {
+    out.members.pop_back();
+    for (Member member : inner.members) {
+      member.offset += last.offset;
+      out.members.push_back(std::move(member));
+    }
+  } else if (inner.kind == Kind::kUnion) {
+    out.members.back().name.clear();
+  } else if (inner.kind != Kind::kArray) {
+    out.members.back().name = "value";
+  }
+  schema_.types.push_back(std::move(out));
+  return static_cast<uint32_t>(schema_.types.size() - 1);
+}
+
 void SchemaBuilder::fill_record(uint32_t id, Type& out) {
   for (const btf_member& each : btf_.members(id)) {
     const uint32_t bit = btf_.bit_offset(id, each);

@@ -64,6 +64,8 @@ struct Source {
   std::set<std::string> system_includes;
   /// Names in the order of declaration, which is that of EVENT_ID_name.
   std::vector<std::string> events;
+  /// Those of them that are outputs of BCC's (outputs.h).
+  std::vector<std::string> outputs;
   /// "struct x", "union y" or a typedef's name: records that the text defines
   /// at file scope, the events among them.
   std::vector<std::string> records;

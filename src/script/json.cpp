@@ -128,9 +128,19 @@ JsonPlan::JsonPlan(const events::Schema& schema,
            std::find(kHeader.begin(), kHeader.end(), member.name) !=
                kHeader.end();
   };
+  // What BCC's own C sends may have a field of the same name: it is shown.
+  const auto is_hidden = [&](const char* name) {
+    return std::any_of(record.members.begin(), record.members.end(),
+                       [&](const events::Member& member) {
+                         return member.name == name && !in_header(member);
+                       });
+  };
   for (const char* name : kHeader) {
     for (const events::Member& member : record.members) {
       if (member.name == name && in_header(member)) {
+        if (is_hidden(name)) {
+          continue;
+        }
         literal((first ? "" : ",") + quoted(name));
         first = false;
         value(schema, member.type, member.offset);
