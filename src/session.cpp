@@ -113,7 +113,8 @@ std::string why_unattached(const std::string& function) {
                ? "tracer attaches no kprobes"
                : "this kernel has no kprobes";
   }
-  for (const char* kind : {"kfunc", "kretfunc", "kmod_ret", "bpf_iter", "lsm"}) {
+  for (const char* kind :
+       {"kfunc", "kretfunc", "kmod_ret", "bpf_iter", "lsm"}) {
     if (function.starts_with(std::string(kind) + "__")) {
       return std::string("tracer attaches no ") + kind + " programs";
     }

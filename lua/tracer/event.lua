@@ -279,12 +279,13 @@ local declared = 0
 
 --- The members of an event. What BCC's own C sends may have fields called as
 --- those of the header are: then they are what scripts see, and lie in memory
---- under another name. Second: that name, by the member's.
+--- under another name. Second and third: that name by the field's, and back.
 local function members_of(record)
-  local first, members, own = {}, {}, {}
+  local first, members, own, shown = {}, {}, {}, {}
   for i, member in ipairs(record.members) do
     if member.name ~= "" and first[member.name] then
       own[member.name] = "own_" .. member.name
+      shown[own[member.name]] = member.name
       local copy = {}
       for key, value in pairs(member) do
         copy[key] = value
@@ -295,13 +296,13 @@ local function members_of(record)
     first[member.name] = true
     members[i] = member
   end
-  return members, own
+  return members, own, shown
 end
 
 --- The LuaJIT type of an event.
 local function event_type(schema, declaration, has_processes, payload_is_off)
   local record = schema.types[declaration.type]
-  local members, own = members_of(record)
+  local members, own, shown = members_of(record)
   record = { kind = record.kind, size = record.size, members = members }
   declared = declared + 1
   local tag = ("tracer_event_%d"):format(declared)
@@ -314,7 +315,9 @@ local function event_type(schema, declaration, has_processes, payload_is_off)
       getters[member.name] = function() end
     elseif member.name ~= "" then
       getters[member.name] = getter(schema, member)
-      names[#names + 1] = member.name:gsub("^own_", "")
+      if not own[member.name] then
+        names[#names + 1] = shown[member.name] or member.name
+      end
     end
   end
   for name, in_memory in pairs(own) do

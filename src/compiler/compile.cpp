@@ -99,12 +99,11 @@ void add_events(const Btf& btf, const Source& source, SchemaBuilder& builder,
       continue;
     }
     const std::string_view tag = btf.name(btf.resolved(member.type));
-    const auto event =
-        std::find_if(source.events.begin(), source.events.end(),
-                     [&](const std::string& name) {
-                       return tag == (is_output(source, name) ? output_tag(name)
-                                                              : name);
-                     });
+    const auto event = std::find_if(
+        source.events.begin(), source.events.end(),
+        [&](const std::string& name) {
+          return tag == (is_output(source, name) ? output_tag(name) : name);
+        });
     if (event == source.events.end()) {
       builder.add(member.type);
       continue;
@@ -118,9 +117,8 @@ void add_events(const Btf& btf, const Source& source, SchemaBuilder& builder,
   for (size_t i = 0; i < source.events.size(); ++i) {
     if (schema.events[i].name.empty() && is_output(source, source.events[i])) {
       // Left out by #if: nothing is sent, but it has its number.
-      schema.events[i] = {
-          .name = source.events[i],
-          .type = builder.add(find_type(btf, "tracer_header"))};
+      schema.events[i] = {.name = source.events[i],
+                          .type = builder.add(find_type(btf, "tracer_header"))};
     }
   }
 }

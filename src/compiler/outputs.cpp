@@ -59,8 +59,8 @@ class Finder {
       if ((is_ring || at(i).is("BPF_PERF_OUTPUT")) && !at(i).in_directive &&
           at(i + 1).is("(") && name.is_name() &&
           !name.text.starts_with("tracer_")) {
-        outputs_[name.text] = {.at = &name, .is_ring = is_ring, .calls = {},
-                               .type = {}};
+        outputs_[name.text] = {
+            .at = &name, .is_ring = is_ring, .calls = {}, .type = {}};
       }
     }
   }
@@ -97,9 +97,8 @@ class Finder {
     for (const Call& call : output.calls) {
       if (const size_t start = head_of(call.body); start != last_start) {
         last_start = start;
-        edits_.push_back({.token = start,
-                          .count = 0,
-                          .text = definition(name, output)});
+        edits_.push_back(
+            {.token = start, .count = 0, .text = definition(name, output)});
       }
       TRY(replace(name, call));
     }
@@ -263,11 +262,10 @@ class Finder {
     const std::string record = "struct " + output_tag(name);
     const std::string scratch =
         is_raw ? "struct tracer_scratch_" + name : record;
-    std::string out = "\n#line 1 \"<tracer>\"\n#ifndef " + output_guard(name) +
-                      "\n#define " + output_guard(name) + "\n" + record +
-                      " { EVENT_HEADER " +
-                      (is_raw ? "char data[];" : *output.type + " data;") +
-                      " };\n";
+    std::string out =
+        "\n#line 1 \"<tracer>\"\n#ifndef " + output_guard(name) + "\n#define " +
+        output_guard(name) + "\n" + record + " { EVENT_HEADER " +
+        (is_raw ? "char data[];" : *output.type + " data;") + " };\n";
     if (is_raw) {
       out += scratch + " { EVENT_HEADER char data[" + std::string(kRawBytes) +
              "]; };\n";
@@ -285,26 +283,27 @@ class Finder {
            "  }\n"
            "  tracer_begin(event, EVENT_ID_" +
            name + ");\n";
-    out += is_raw ? std::string(
-                        "  if (size > sizeof(event->data)) {\n"
-                        "    event->type |= TRACER_CUT;\n"
-                        "  }\n"
-                        "  size = CLAMP(size, sizeof(event->data));\n"
-                        "  bpf_probe_read_kernel(event->data, size, data);\n"
-                        "  size += __builtin_offsetof(") +
-                        scratch + ", data);\n"
-                  : std::string(
-                        "  if (size >= sizeof(event->data)) {\n"
-                        "    bpf_probe_read_kernel(&event->data,\n"
-                        "                          sizeof(event->data), data);\n"
-                        "  } else {\n"
-                        // Reading nowhere fills with zeros.
-                        "    bpf_probe_read_kernel(&event->data,\n"
-                        "                          sizeof(event->data), 0);\n"
-                        "    size = CLAMP(size, sizeof(event->data));\n"
-                        "    bpf_probe_read_kernel(&event->data, size, data);\n"
-                        "  }\n"
-                        "  size = sizeof(*event);\n");
+    out += is_raw
+               ? std::string(
+                     "  if (size > sizeof(event->data)) {\n"
+                     "    event->type |= TRACER_CUT;\n"
+                     "  }\n"
+                     "  size = CLAMP(size, sizeof(event->data));\n"
+                     "  bpf_probe_read_kernel(event->data, size, data);\n"
+                     "  size += __builtin_offsetof(") +
+                     scratch + ", data);\n"
+               : std::string(
+                     "  if (size >= sizeof(event->data)) {\n"
+                     "    bpf_probe_read_kernel(&event->data,\n"
+                     "                          sizeof(event->data), data);\n"
+                     "  } else {\n"
+                     // Reading nowhere fills with zeros.
+                     "    bpf_probe_read_kernel(&event->data,\n"
+                     "                          sizeof(event->data), 0);\n"
+                     "    size = CLAMP(size, sizeof(event->data));\n"
+                     "    bpf_probe_read_kernel(&event->data, size, data);\n"
+                     "  }\n"
+                     "  size = sizeof(*event);\n");
     out +=
         "  tracer_submit(ctx, event, size);\n"
         "  tracer_end();\n"

@@ -21,8 +21,8 @@ namespace tracer::compiler {
 
 /// Text for some tokens.
 struct Edit {
-  size_t token = 0;   // index of the first one
-  size_t count = 0;   // how many give way; 0: lines in front of it
+  size_t token = 0;  // index of the first one
+  size_t count = 0;  // how many give way; 0: lines in front of it
   std::string text;
 };
 

@@ -36,6 +36,13 @@ uint32_t SchemaBuilder::add(uint32_t type) {
       out.kind = (encoding & BTF_INT_BOOL) != 0 ? Kind::kBool
                  : name == "char"               ? Kind::kChar
                                                 : Kind::kInt;
+      if (out.size > sizeof(uint64_t)) {
+        // An __int128, mostly an address of IPv6: nobody counts so far.
+        out.kind = Kind::kArray;
+        out.count = out.size;
+        out.element = static_cast<uint32_t>(schema_.types.size());
+        schema_.types.push_back({.kind = Kind::kInt, .size = 1, .name = "u8"});
+      }
       break;
     }
     case BTF_KIND_FLOAT:

@@ -61,8 +61,7 @@ class Assembler {
     const std::vector<Token> tokens = tokenize(piece);
     TRY(find_declarations(file, tokens, declared_));
     const std::vector<size_t> bodies = declared_.bodies;
-    const std::vector<Edit> edits =
-        TRY(find_outputs(file, tokens, declared_));
+    const std::vector<Edit> edits = TRY(find_outputs(file, tokens, declared_));
     auto edit = edits.begin();
     auto body = bodies.begin();
     out += line_directive(1, file);
@@ -273,7 +272,10 @@ std::string Assembler::schema_tail() const {
   }
   for (const std::string& each : declared_.outputs) {
     out.append("\n#ifdef ").append(output_guard(each)).append("\nstruct ");
-    out.append(output_tag(each)).append(" o_").append(each).append(";\n#endif\n");
+    out.append(output_tag(each))
+        .append(" o_")
+        .append(each)
+        .append(";\n#endif\n");
   }
   return out + " };\nint " + std::string(kSchemaFunction) + "(union " +
          std::string(kSchemaUnion) + " *s) { return 0; }\n";

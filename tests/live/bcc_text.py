@@ -28,7 +28,7 @@ class Text(bcc.BPF):
     """Where a tool asks something of the kernel, it hears what makes it choose
     the text that needs least of one."""
 
-    def __init__(self, src_file=b"", text=None, **_):
+    def __init__(self, src_file=b"", text=None, cflags=(), **_):
         if text is None:
             with open(src_file, encoding="utf-8") as file:
                 text = file.read()
@@ -36,6 +36,10 @@ class Text(bcc.BPF):
             text = text.decode()
         if not text:
             return  # it only wants to ask for something
+        for flag in cflags:
+            if flag.startswith("-D"):
+                name, _, value = flag[2:].partition("=")
+                sys.__stdout__.write(f"#define {name} {value}\n")
         sys.__stdout__.write(text)
         sys.__stdout__.flush()
         os._exit(0)
