@@ -238,6 +238,9 @@ Result<void> add_attachments(const Source& source, Artifact& out) {
     const auto program = std::find_if(
         out.programs.begin(), out.programs.end(),
         [&](const auto& other) { return other.name == each.function; });
+    if (program == out.programs.end() && each.may_miss) {
+      continue;
+    }
     if (program == out.programs.end()) {
       return fail(each.place + ": error: no program \"" + each.function + "\"");
     }

@@ -199,6 +199,7 @@ class Finder {
     found_.attachments.push_back(
         {.function = std::string(token(2).text),
          .where = std::string(where.substr(1, where.size() - 2)),
+         .may_miss = is_conditional(),
          .place = place_of(keyword)});
     at_ += 5;
     return {};

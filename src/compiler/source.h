@@ -46,8 +46,9 @@ struct TailCallDeclaration {
 /// ATTACH(function, "kind:target") as written.
 struct AttachDeclaration {
   std::string function;
-  std::string where;  // without the quotes
-  std::string place;  // "file:line:column", for an error found later
+  std::string where;      // without the quotes
+  bool may_miss = false;  // inside #if, as its function may be
+  std::string place;      // "file:line:column", for an error found later
 };
 
 /// A file of the author's, under the name that diagnostics have for it.

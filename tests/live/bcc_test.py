@@ -297,6 +297,24 @@ end)
         self.check([json.loads(line) for line in done.out.splitlines()])
 
 
+class Page(Bcc):
+
+    def test_the_probes_of_the_page_attach(self):
+        page = os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                            "../../docs/PROBES.md")
+        with open(page, encoding="utf-8") as file:
+            blocks = re.findall(r"^```c\n(.*?)^```", file.read(), re.M | re.S)
+        self.assertGreaterEqual(len(blocks), 2)
+        for block in blocks:
+            self.trace(block, ["true"])
+
+    def test_a_probe_may_stand_where_the_tree_has_its_hooks(self):
+        source = PERF + "".join(
+            f"RAW_TRACEPOINT_PROBE(sched_process_{what}) {{ return 0; }}\n"
+            for what in ("fork", "exit"))
+        self.trace(source, ["true"])
+
+
 class Errors(Bcc):
 
     def err(self, source):
