@@ -91,7 +91,8 @@ Error no_probe(const script::DeclaredProbe& probe, const Error& why) {
 /// The most that one event can take of a ring. By convention the parameter
 /// `bytes` of a probe is the payload that it keeps; large ones are sent in
 /// pieces, each a record with a head of its own.
-size_t largest_event(const std::vector<artifact::Request>& requests) {
+size_t largest_event(const std::vector<artifact::Request>& requests,
+                     const std::vector<artifact::Artifact>& artifacts) {
   constexpr size_t kFixed = 512;
   constexpr size_t kPiece = 16000;
   constexpr size_t kPieceHead = 48;
@@ -100,6 +101,13 @@ size_t largest_event(const std::vector<artifact::Request>& requests) {
     const auto bytes = request.parameters.find("bytes");
     if (bytes != request.parameters.end() && !bytes->second.empty()) {
       largest = std::max(largest, static_cast<size_t>(bytes->second.front()));
+    }
+  }
+  // What BCC's own C sends may be a large struct.
+  for (const artifact::Artifact& artifact : artifacts) {
+    for (const events::EventType& event : artifact.schema.events) {
+      const size_t size = artifact.schema.types[event.type].size;
+      largest = std::max(largest, size > kFixed ? size : 0);
     }
   }
   return kFixed + largest + (largest / kPiece + 1) * kPieceHead;
@@ -360,7 +368,7 @@ Result<void> Session::load_programs() {
     constants.target = static_cast<uint64_t>(*targets_.roots().begin());
   }
   maps_.ring_bytes = TRY(bpf::ring_bytes(options_.transport, options_.buffer,
-                                         largest_event(requests_),
+                                         largest_event(requests_, artifacts_),
                                          kernel::online_cpus().size()));
   auto rings = std::async(std::launch::async, bpf::Rings::open,
                           options_.transport, maps_.ring_bytes);

@@ -355,12 +355,18 @@ local function event_type(schema, declaration, has_processes, payload_is_off)
   getters.quote = function()
     return Event.quote
   end
-  getters.time = function(e)
-    return ffi.string(time_text,
-      tonumber(C.tracer_event_time(engine, e, time_text)))
+  local has_time = false
+  for _, member in ipairs(members) do
+    has_time = has_time or member.name == "time"
+  end
+  if not has_time then
+    getters.time = function(e)
+      return ffi.string(time_text,
+        tonumber(C.tracer_event_time(engine, e, time_text)))
+    end
+    names[#names + 1] = "time"
   end
   add_process_fields(getters, names, has_processes)
-  names[#names + 1] = "time"
   names[#names + 1] = "truncated"
   table.sort(names)
   ffi.metatype("struct " .. tag, {

@@ -138,14 +138,14 @@ JsonPlan::JsonPlan(const events::Schema& schema,
   for (const char* name : kHeader) {
     for (const events::Member& member : record.members) {
       if (member.name == name && in_header(member)) {
-        if (is_hidden(name)) {
-          continue;
+        if (!is_hidden(name)) {
+          literal((first ? "" : ",") + quoted(name));
+          first = false;
+          value(schema, member.type, member.offset);
         }
-        literal((first ? "" : ",") + quoted(name));
-        first = false;
-        value(schema, member.type, member.offset);
-        if (member.name == "ts") {
-          literal("," + quoted("time"));
+        if (member.name == "ts" && !is_hidden("time")) {
+          literal((first ? "" : ",") + quoted("time"));
+          first = false;
           steps_.push_back({.op = Op::kTime});
           fixed_room_ += Clock::kRoom;
         }

@@ -255,6 +255,7 @@ class Outputs(Bcc):
                 [event[name] for name in ("ts", "pid", "type", "comm", "name")],
                 [17, 1001, 5, "own", "name"])
             self.assertNotEqual(event["tid"], 1001)
+            self.assertRegex(event["time"], r"^20\d\d-.*Z$")
 
     def test_own_fields_win_over_those_of_the_header(self):
         self.check(self.trace(PERF, self.COMMAND))
