@@ -335,6 +335,13 @@ class Errors(Bcc):
         self.assertEqual(done.status, 0, done.err)
         self.assertRegex(done.err, "function trace_it is not attached: ")
 
+    def test_a_raw_tracepoint_that_is_not_there_is_named(self):
+        source = PERF + "RAW_TRACEPOINT_PROBE(no_such_event) { return 0; }\n"
+        done = harness.tracer("run", "-o", os.devnull,
+                              self.script("missing", source), "--", "true")
+        self.assertEqual(done.status, 0, done.err)
+        self.assertRegex(done.err, "has no tracepoint no_such_event")
+
     def test_errors_keep_the_line_of_the_text(self):
         err = self.err(PERF + "int broken(void *ctx) { return missing; }\n")
         line = PERF.count("\n") + 1
