@@ -53,12 +53,6 @@ Result<artifact::Request> probe_request(const Paths& paths,
     request.file = probe.file;
     request.text = std::move(*text);
   }
-  if (request.text.find("tracer.bpf.h") == std::string::npos) {
-    return tl::unexpected(
-        Error{.message = request.file + ": does not include tracer.bpf.h",
-              .hint = "start it with #include \"tracer.bpf.h\"",
-              .status = kScriptError});
-  }
   if (bytes) {
     request.parameters.try_emplace("bytes", artifact::ParameterValue{*bytes});
   }

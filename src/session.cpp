@@ -84,7 +84,8 @@ bool has_reader_gone() {
 /// The most that one event can take of a ring. By convention the parameter
 /// `bytes` of a probe is the payload that it keeps; large ones are sent in
 /// pieces, each a record with a head of its own.
-size_t largest_event(const std::vector<artifact::Request>& requests) {
+size_t largest_event(const std::vector<artifact::Request>& requests,
+                     const std::vector<artifact::Artifact>& artifacts) {
   constexpr size_t kFixed = 512;
   constexpr size_t kPiece = 16000;
   constexpr size_t kPieceHead = 48;
@@ -95,7 +96,32 @@ size_t largest_event(const std::vector<artifact::Request>& requests) {
       largest = std::max(largest, static_cast<size_t>(bytes->second.front()));
     }
   }
+  // What BCC's own C sends may be a large struct.
+  for (const artifact::Artifact& artifact : artifacts) {
+    for (const events::EventType& event : artifact.schema.events) {
+      const size_t size = artifact.schema.types[event.type].size;
+      largest = std::max(largest, size > kFixed ? size : 0);
+    }
+  }
   return kFixed + largest + (largest / kPiece + 1) * kPieceHead;
+}
+
+/// Why a function of this name has nothing that it is attached to.
+std::string why_unattached(const std::string& function) {
+  if (function.starts_with("kprobe__") || function.starts_with("kretprobe__") ||
+      function.starts_with("syscall__")) {
+    return access("/sys/bus/event_source/devices/kprobe", F_OK) == 0
+               ? "tracer attaches no kprobes"
+               : "this kernel has no kprobes";
+  }
+  for (const char* kind :
+       {"kfunc", "kretfunc", "kmod_ret", "bpf_iter", "lsm"}) {
+    if (function.starts_with(std::string(kind) + "__")) {
+      return std::string("tracer attaches no ") + kind + " programs";
+    }
+  }
+  return "its name says no place, as TRACEPOINT_PROBE would, nor does an "
+         "ATTACH";
 }
 
 const char* reason_of(Session::End end) {
@@ -349,7 +375,7 @@ Result<void> Session::load_programs() {
     constants.target = static_cast<uint64_t>(*targets_.roots().begin());
   }
   maps_.ring_bytes = TRY(bpf::ring_bytes(options_.transport, options_.buffer,
-                                         largest_event(requests_),
+                                         largest_event(requests_, artifacts_),
                                          kernel::online_cpus().size()));
   auto rings = std::async(std::launch::async, bpf::Rings::open,
                           options_.transport, maps_.ring_bytes);
@@ -458,14 +484,15 @@ Result<void> Session::attach() {
   }
 
   // All hooks first: nobody may be born unnoticed. Those of the tree, which are
-  // the first module's, behind those of the probes: a process that ends leaves
-  // the tree when all has been told of it.
+  // raw ones of the first module, last: what is attached first runs first, and
+  // a probe at the end of a process must still find it in the tree.
   control_->set_entering(true);
   std::vector<std::string> missing;
   const size_t probes = modules_.size() - (declared_.processes ? 1 : 0);
-  for (const artifact::AttachKind kind : {artifact::AttachKind::kRawTracepoint,
-                                          artifact::AttachKind::kTracepoint}) {
-    for (size_t i = probes; i-- > 0;) {
+  for (const artifact::AttachKind kind :
+       {artifact::AttachKind::kTracepoint,
+        artifact::AttachKind::kRawTracepoint}) {
+    for (size_t i = 0; i < probes; ++i) {
       TRY(modules_[i].attach(kind, tracefs_, missing));
     }
   }
@@ -476,11 +503,10 @@ Result<void> Session::attach() {
   // The two hooks of the tree alone show nothing.
   const size_t own = targets_.follow() ? 2 : 0;
   if (attached <= own && missing.empty()) {
-    return tl::unexpected(
-        Error{.message = declared_.probes.front().place +
-                         ": the probe is attached to nothing",
-              .hint = "its C says where with TRACEPOINT_PROBE or ATTACH",
-              .status = kScriptError});
+    return tl::unexpected(attached_to_nothing());
+  }
+  for (const auto& [function, reason] : unattached()) {
+    log::warn("function " + function + " is not attached: " + reason);
   }
   if (attached <= own) {
     return fail("nothing to attach to: this kernel has none of " +
@@ -506,6 +532,33 @@ Result<void> Session::attach() {
   log::debug("attached " + std::to_string(attached) + " programs in " +
              std::to_string(since(start).count()) + " ms");
   return {};
+}
+
+/// The functions of the script's probes that run nowhere, and why.
+std::vector<std::pair<std::string, std::string>> Session::unattached() const {
+  std::vector<std::pair<std::string, std::string>> found;
+  for (const artifact::Artifact& artifact : artifacts_) {
+    for (size_t i = 0; i < artifact.programs.size(); ++i) {
+      if (!artifact::runs(artifact, i)) {
+        const std::string& name = artifact.programs[i].name;
+        found.emplace_back(name, why_unattached(name));
+      }
+    }
+  }
+  return found;
+}
+
+Error Session::attached_to_nothing() const {
+  Error error{.message = declared_.probes.front().place +
+                         ": the probe is attached to nothing",
+              .hint = "its C says where with TRACEPOINT_PROBE or ATTACH",
+              .status = kScriptError};
+  std::string list;
+  for (const auto& [function, reason] : unattached()) {
+    list.append(list.empty() ? ": " : "; ").append(function + ": " + reason);
+  }
+  error.message += list;
+  return error;
 }
 
 /// The number of the process table's records: behind all events.

@@ -85,6 +85,9 @@ class Session {
   Result<void> attach_processes();
   void seed_processes();
   [[nodiscard]] uint16_t process_type() const;
+  [[nodiscard]] std::vector<std::pair<std::string, std::string>> unattached()
+      const;
+  [[nodiscard]] Error attached_to_nothing() const;
   Result<void> start();
   Result<void> wait_for_end();
   Result<int> stop();

@@ -168,6 +168,30 @@ end
 
 local time_text = ffi.new("char[?]", TIME_ROOM)
 
+local HEADER_SIZE = 44
+
+--- The record of an event. What BCC's own C sends may have fields called as
+--- those of the header are: then they are what scripts see, and the header's
+--- get other names. Second: which members scripts do not see.
+local function own_record(record)
+  local last, members, hidden = {}, {}, {}
+  for i, member in ipairs(record.members) do
+    last[member.name] = i
+  end
+  for i, member in ipairs(record.members) do
+    local name = member.name
+    members[i] = member
+    if name ~= "" and last[name] ~= i then
+      name = "header_" .. name
+      members[i] = setmetatable({ name = name }, { __index = member })
+      hidden[name] = true
+    elseif member.offset < HEADER_SIZE and (name == "len" or name == "type") then
+      hidden[name] = true
+    end
+  end
+  return setmetatable({ members = members }, { __index = record }), hidden
+end
+
 --- The LuaJIT type of an event.
 local function event_type(schema, declaration, has_processes, payload_is_off)
   local extra = process_fields(has_processes)
@@ -187,13 +211,14 @@ local function event_type(schema, declaration, has_processes, payload_is_off)
     instead.data = missing_getter("data")
     quoters.data = instead.data
   end
+  local record, hidden = own_record(schema.types[declaration.type])
+  schema.types[declaration.type] = record
   local name, stored = ctype.declare_record(schema, declaration.type, {
     name = "the event " .. declaration.name,
-    hidden = { len = true, type = true },
+    hidden = hidden,
     instead = instead, extra = extra, methods = methods,
     length = length_of, tostring = as_json,
   })
-  local record = schema.types[declaration.type]
   for _, member in ipairs(record.members) do
     if ctype.is_text(schema, schema.types[member.type]) then
       quoters[member.name] = quoters[member.name]

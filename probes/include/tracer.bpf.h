@@ -306,9 +306,11 @@ static inline bool tracer_submit_chunk(void *ctx, void *chunk, u64 size) {
   return true;
 }
 
+/* Not named by the place, as a probe's own program there would be. */
 #if P_tracer_follow
 
-RAW_TRACEPOINT_PROBE(sched_process_fork) {
+ATTACH(tracer_on_fork, "raw_tracepoint:sched_process_fork");
+int tracer_on_fork(struct bpf_raw_tracepoint_args *ctx) {
   struct task_struct *parent = (struct task_struct *)ctx->args[0];
   struct task_struct *child = (struct task_struct *)ctx->args[1];
   u32 parent_tgid = parent->tgid;
@@ -346,7 +348,8 @@ RAW_TRACEPOINT_PROBE(sched_process_fork) {
 }
 
 /* The last thread of a process that ends takes it off the tree. */
-RAW_TRACEPOINT_PROBE(sched_process_exit) {
+ATTACH(tracer_on_exit, "raw_tracepoint:sched_process_exit");
+int tracer_on_exit(struct bpf_raw_tracepoint_args *ctx) {
   struct task_struct *task = (struct task_struct *)ctx->args[0];
   u32 tgid = task->tgid;
   u32 *traced = tracer_tree.lookup(&tgid);

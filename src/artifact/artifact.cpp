@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "artifact/artifact.h"
 
+#include <algorithm>
+
 #include "base/bytes.h"
 
 namespace tracer::artifact {
@@ -27,6 +29,13 @@ bool indices_hold(const Artifact& artifact) {
 }
 
 }  // namespace
+
+bool runs(const Artifact& artifact, size_t program) {
+  return !artifact.programs[program].attach.empty() ||
+         std::any_of(
+             artifact.tail_calls.begin(), artifact.tail_calls.end(),
+             [&](const TailCall& call) { return call.program == program; });
+}
 
 std::string encode(const Artifact& artifact) {
   ByteWriter out;

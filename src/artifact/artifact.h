@@ -79,6 +79,10 @@ struct Artifact {
   std::string rewritten_source;
 };
 
+/// Is the program attached, or reached by a tail call? If not it is not loaded:
+/// the verifier knows no context to check it with.
+bool runs(const Artifact& artifact, size_t program);
+
 std::string encode(const Artifact& artifact);
 Result<Artifact> decode(std::string_view bytes);
 

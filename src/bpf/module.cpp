@@ -25,7 +25,7 @@ namespace {
 constexpr uint64_t kConstantMark = 0x7472616365720000;
 constexpr size_t kLoadingThreads = 4;
 /// Takes a process off the tree when it ends.
-constexpr std::string_view kTreeExit = "raw_tracepoint__sched_process_exit";
+constexpr std::string_view kTreeExit = "tracer_on_exit";
 
 bool is_shared(const std::string& name) {
   return name.rfind("tracer_", 0) == 0;
@@ -136,6 +136,10 @@ Result<std::vector<Fd>> load_programs(const artifact::Artifact& artifact,
   const auto work = [&] {
     for (size_t i = next++; i < count; i = next++) {
       const artifact::Program& program = artifact.programs[i];
+      if (!artifact::runs(artifact, i)) {
+        loaded[i] = Fd();
+        continue;
+      }
       Result<std::vector<bpf_insn>> code = resolve(program, map_fds, constants);
       loaded[i] = code ? load_program(artifact, program, *code, refusals[i])
                        : tl::unexpected(std::move(code).error());
@@ -157,8 +161,13 @@ Result<std::vector<Fd>> load_programs(const artifact::Artifact& artifact,
   return programs;
 }
 
-Result<Fd> open_tracepoint(const std::string& tracefs,
-                           const std::string& target, int program) {
+/// Nothing where this kernel has no such tracepoint.
+Result<std::optional<Fd>> open_tracepoint(const std::string& tracefs,
+                                          const std::string& target,
+                                          int program) {
+  if (!kernel::tracepoint_id(tracefs, target)) {
+    return std::nullopt;
+  }
   perf_event_attr attr{};
   attr.type = PERF_TYPE_TRACEPOINT;
   attr.size = sizeof attr;
@@ -181,10 +190,16 @@ Result<Fd> open_tracepoint(const std::string& tracefs,
   return fd;
 }
 
-Result<Fd> open_raw_tracepoint(const std::string& target, int program) {
+/// Nothing where this kernel has no such tracepoint.
+Result<std::optional<Fd>> open_raw_tracepoint(const std::string& target,
+                                              int program) {
   Fd fd(bpf_raw_tracepoint_open(target.c_str(), program));
+  const int problem = errno;
+  if (!fd && problem == ENOENT) {
+    return std::nullopt;
+  }
   if (!fd) {
-    return fail_errno("bpf_raw_tracepoint_open", errno);
+    return fail_errno("bpf_raw_tracepoint_open", problem);
   }
   return fd;
 }
@@ -253,12 +268,7 @@ Result<void> Module::attach(artifact::AttachKind kind,
       if (point.kind != kind) {
         continue;
       }
-      if (kind == artifact::AttachKind::kTracepoint &&
-          !kernel::tracepoint_id(tracefs, point.target)) {
-        missing.push_back(point.target);
-        continue;
-      }
-      Result<Fd> link =
+      Result<std::optional<Fd>> link =
           kind == artifact::AttachKind::kTracepoint
               ? open_tracepoint(tracefs, point.target, program.fd.get())
               : open_raw_tracepoint(point.target, program.fd.get());
@@ -266,7 +276,11 @@ Result<void> Module::attach(artifact::AttachKind kind,
         return tl::unexpected(std::move(link).error().context(
             "attaching " + program.name + " to " + point.target));
       }
-      links_.push_back(std::move(*link));
+      if (*link) {
+        links_.push_back(std::move(**link));
+      } else {
+        missing.push_back(point.target);
+      }
     }
   }
   return {};

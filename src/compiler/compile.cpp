@@ -16,6 +16,7 @@
 #include "compiler/dependencies.h"
 #include "compiler/headers.h"
 #include "compiler/module.h"
+#include "compiler/outputs.h"
 #include "compiler/sandbox.h"
 #include "compiler/schema.h"
 #include "compiler/source.h"
@@ -87,19 +88,38 @@ void add_map_types(const Btf& btf, SchemaBuilder& builder, artifact::Map& map) {
   }
 }
 
+bool is_output(const Source& source, const std::string& event) {
+  return std::find(source.outputs.begin(), source.outputs.end(), event) !=
+         source.outputs.end();
+}
+
 void add_events(const Btf& btf, const Source& source, SchemaBuilder& builder,
                 events::Schema& schema) {
   for (const btf_member& member : btf.members(find_type(btf, kSchemaUnion))) {
     if (btf.text(member.name_off) == kNoRecord) {
       continue;
     }
-    const uint32_t type = builder.add(member.type);
     const std::string_view tag = btf.name(btf.resolved(member.type));
-    const auto event =
-        std::find(source.events.begin(), source.events.end(), tag);
-    if (event != source.events.end()) {
-      schema.events[static_cast<size_t>(event - source.events.begin())] = {
-          .name = *event, .type = type};
+    const auto event = std::find_if(
+        source.events.begin(), source.events.end(),
+        [&](const std::string& name) {
+          return tag == (is_output(source, name) ? output_tag(name) : name);
+        });
+    if (event == source.events.end()) {
+      builder.add(member.type);
+      continue;
+    }
+    schema.events[static_cast<size_t>(event - source.events.begin())] = {
+        .name = *event,
+        .type = is_output(source, *event)
+                    ? builder.add_flat(member.type, *event)
+                    : builder.add(member.type)};
+  }
+  for (size_t i = 0; i < source.events.size(); ++i) {
+    if (schema.events[i].name.empty() && is_output(source, source.events[i])) {
+      // Left out by #if: nothing is sent, but it has its number.
+      schema.events[i] = {.name = source.events[i],
+                          .type = builder.add(find_type(btf, "tracer_header"))};
     }
   }
 }
@@ -219,6 +239,9 @@ Result<void> add_attachments(const Source& source, Artifact& out) {
     const auto program = std::find_if(
         out.programs.begin(), out.programs.end(),
         [&](const auto& other) { return other.name == each.function; });
+    if (program == out.programs.end() && each.may_miss) {
+      continue;
+    }
     if (program == out.programs.end()) {
       return fail(each.place + ": error: no program \"" + each.function + "\"");
     }

@@ -199,6 +199,7 @@ class Finder {
     found_.attachments.push_back(
         {.function = std::string(token(2).text),
          .where = std::string(where.substr(1, where.size() - 2)),
+         .may_miss = is_conditional(),
          .place = place_of(keyword)});
     at_ += 5;
     return {};
@@ -212,8 +213,8 @@ class Finder {
   // Clang knows some library functions by name and takes them not to return
   // or to do something else: the program would come out empty.
   Result<void> function() {
-    constexpr std::array<std::string_view, 5> kTaken = {
-        "exit", "_exit", "enter", "abort", "_Exit"};
+    constexpr std::array<std::string_view, 4> kTaken = {"exit", "_exit",
+                                                        "abort", "_Exit"};
     const size_t close = matching(at_ + 1, "(", ")");
     const bool defines =
         close + 1 < tokens_.size() && tokens_[close + 1].is("{");

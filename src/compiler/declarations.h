@@ -24,6 +24,8 @@ struct ParameterDeclaration {
 struct Declarations {
   std::vector<ParameterDeclaration> parameters;
   std::vector<std::string> events;
+  /// Those events that are outputs of BCC's (outputs.h).
+  std::vector<std::string> outputs;
   std::vector<std::string> records;  // as in Source
   std::vector<TailCallDeclaration> tail_calls;
   std::vector<AttachDeclaration> attachments;

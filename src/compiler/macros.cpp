@@ -46,6 +46,8 @@ constexpr std::string_view kMacros = R"(
 #define FMODE_WRITE 0x2
 #define FMODE_OPENED 0x80000
 #define FMODE_CREATED 0x100000
+#define READ 0
+#define WRITE 1
 #define REQ_OP_BITS 8
 #define REQ_OP_MASK ((1 << REQ_OP_BITS) - 1)
 #define MINORBITS 20
@@ -135,6 +137,11 @@ constexpr std::string_view kMacros = R"(
 #define file_dentry(f) ((f)->f_path.dentry)
 #define d_inode(d) ((d)->d_inode)
 #define i_blocksize(n) (1 << (n)->i_blkbits)
+#define skb_rx_queue_recorded(s) ((s)->queue_mapping != 0)
+#define skb_get_rx_queue(s) ((u16)((s)->queue_mapping - 1))
+#define sg_is_chain(s) ((s)->page_link & 1)
+#define sg_is_last(s) ((s)->page_link & 2)
+#define sg_chain_ptr(s) ((struct scatterlist *)((s)->page_link & ~3UL))
 #define page_address(p) ((void *)0)
 )";
 

@@ -36,6 +36,13 @@ uint32_t SchemaBuilder::add(uint32_t type) {
       out.kind = (encoding & BTF_INT_BOOL) != 0 ? Kind::kBool
                  : name == "char"               ? Kind::kChar
                                                 : Kind::kInt;
+      if (out.size > sizeof(uint64_t)) {
+        // An __int128, mostly an address of IPv6: nobody counts so far.
+        out.kind = Kind::kArray;
+        out.count = out.size;
+        out.element = static_cast<uint32_t>(schema_.types.size());
+        schema_.types.push_back({.kind = Kind::kInt, .size = 1, .name = "u8"});
+      }
       break;
     }
     case BTF_KIND_FLOAT:
@@ -64,6 +71,26 @@ uint32_t SchemaBuilder::add(uint32_t type) {
   }
   schema_.types[index] = std::move(out);
   return index;
+}
+
+uint32_t SchemaBuilder::add_flat(uint32_t type, std::string name) {
+  Type out = schema_.types[add(type)];
+  out.name = std::move(name);
+  Member last = out.members.back();
+  const Type& inner = schema_.types[last.type];
+  if (inner.kind == Kind::kStruct) {
+    out.members.pop_back();
+    for (Member member : inner.members) {
+      member.offset += last.offset;
+      out.members.push_back(std::move(member));
+    }
+  } else if (inner.kind == Kind::kUnion) {
+    out.members.back().name.clear();
+  } else if (inner.kind != Kind::kArray) {
+    out.members.back().name = "value";
+  }
+  schema_.types.push_back(std::move(out));
+  return static_cast<uint32_t>(schema_.types.size() - 1);
 }
 
 void SchemaBuilder::fill_record(uint32_t id, Type& out) {

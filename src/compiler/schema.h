@@ -23,6 +23,10 @@ class SchemaBuilder {
   /// Index of the type in the schema; enters it if it is new.
   uint32_t add(uint32_t type);
 
+  /// Index of a struct that has the members of the one given, but in place of
+  /// its last, which is a struct, that one's members.
+  uint32_t add_flat(uint32_t type, std::string name);
+
  private:
   void fill_record(uint32_t id, events::Type& out);
   void fill_enum(uint32_t id, events::Type& out) const;

@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "base/words.h"
 #include "compiler/declarations.h"
+#include "compiler/outputs.h"
 
 namespace tracer::compiler {
 namespace {
@@ -37,6 +38,7 @@ class Assembler {
   Result<Source> run() {
     std::string author;
     TRY(paste(request_.file, request_.text, author));
+    TRY(add_shared_header(author));
     TRY(check_parameters());
     std::string& out = source_.text;
     out.append(kTextBegin).append("\n").append(prelude());
@@ -44,6 +46,7 @@ class Assembler {
     out.append("\n").append(kAuthorEnd).append("\n").append(schema_tail());
     out.append(kTextEnd).append("\n");
     source_.events = std::move(declared_.events);
+    source_.outputs = std::move(declared_.outputs);
     source_.records = std::move(declared_.records);
     source_.tail_calls = std::move(declared_.tail_calls);
     source_.attachments = std::move(declared_.attachments);
@@ -57,7 +60,9 @@ class Assembler {
         source_.pieces.emplace_back(Piece{file, std::move(text)}).text;
     const std::vector<Token> tokens = tokenize(piece);
     TRY(find_declarations(file, tokens, declared_));
-    const std::vector<size_t> bodies = std::move(declared_.bodies);
+    const std::vector<size_t> bodies = declared_.bodies;
+    const std::vector<Edit> edits = TRY(find_outputs(file, tokens, declared_));
+    auto edit = edits.begin();
     auto body = bodies.begin();
     out += line_directive(1, file);
     // The tokens of a pasted file go where its text goes.
@@ -69,6 +74,15 @@ class Assembler {
     for (size_t i = 0; i < tokens.size(); ++i) {
       const Token& token = tokens[i];
       source_.tokens.push_back(token);
+      for (; edit != edits.end() && edit->token == i; ++edit) {
+        const size_t begin = end_of(token) - token.text.size();
+        out.append(piece, copied, begin - copied).append(edit->text);
+        copied = edit->count == 0 ? begin : end_of(tokens[i + edit->count - 1]);
+        if (edit->count == 0) {
+          out += line_directive(token.line, file);
+          out.append(token.column - 1, ' ');
+        }
+      }
       if (body != bodies.end() && *body == i) {
         // BCC puts lines of its own in front of a function and at the start
         // of its body, so the count begins anew behind them. What follows on
@@ -128,6 +142,21 @@ class Assembler {
           diagnostic(file, token, "cannot read " + text.error().message));
     }
     return paste(path, *std::move(text), out);
+  }
+
+  /// A text of BCC's own does not include what every probe begins with.
+  /// Whoever asks for that header's parameters wants it all the same.
+  Result<void> add_shared_header(std::string& author) {
+    constexpr const char* kHeader = "tracer.bpf.h";
+    if (!request_.parameters.contains("tracer_select") ||
+        included_.contains(kHeader)) {
+      return {};
+    }
+    const std::string path = request_.include_dir + "/" + kHeader;
+    std::string header;
+    TRY(paste(path, TRY(read_file(path)), header));
+    author = header + author;
+    return {};
   }
 
   Result<void> check_parameters() const;
@@ -240,6 +269,13 @@ std::string Assembler::schema_tail() const {
          std::string(kNoRecord) + ";";
   for (size_t i = 0; i < declared_.records.size(); ++i) {
     out += " " + declared_.records[i] + " r" + std::to_string(i) + ";";
+  }
+  for (const std::string& each : declared_.outputs) {
+    out.append("\n#ifdef ").append(output_guard(each)).append("\nstruct ");
+    out.append(output_tag(each))
+        .append(" o_")
+        .append(each)
+        .append(";\n#endif\n");
   }
   return out + " };\nint " + std::string(kSchemaFunction) + "(union " +
          std::string(kSchemaUnion) + " *s) { return 0; }\n";

@@ -46,8 +46,9 @@ struct TailCallDeclaration {
 /// ATTACH(function, "kind:target") as written.
 struct AttachDeclaration {
   std::string function;
-  std::string where;  // without the quotes
-  std::string place;  // "file:line:column", for an error found later
+  std::string where;      // without the quotes
+  bool may_miss = false;  // inside #if, as its function may be
+  std::string place;      // "file:line:column", for an error found later
 };
 
 /// A file of the author's, under the name that diagnostics have for it.
@@ -64,6 +65,8 @@ struct Source {
   std::set<std::string> system_includes;
   /// Names in the order of declaration, which is that of EVENT_ID_name.
   std::vector<std::string> events;
+  /// Those of them that are outputs of BCC's (outputs.h).
+  std::vector<std::string> outputs;
   /// "struct x", "union y" or a typedef's name: records that the text defines
   /// at file scope, the events among them.
   std::vector<std::string> records;

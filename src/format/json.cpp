@@ -124,14 +124,24 @@ JsonPlan::JsonPlan(const events::Schema& schema, const events::EventType& event,
   literal("{" + shape.lead);
   bool first = shape.lead.empty();
   // The header in the order in which it is read, then the rest as declared.
+  // What BCC's own C sends may have a field of the same name: it is shown.
+  const auto is_hidden = [&](const std::string& name) {
+    return std::any_of(record.members.begin(), record.members.end(),
+                       [&](const events::Member& member) {
+                         return member.name == name && !in_header(member);
+                       });
+  };
   for (const std::string& name : shape.header) {
     for (const events::Member& member : record.members) {
       if (member.name == name && in_header(member)) {
-        literal((first ? "" : ",") + quoted(name));
-        first = false;
-        value(schema, member.type, member.offset);
-        if (member.name == "ts") {
-          literal("," + quoted("time"));
+        if (!is_hidden(name)) {
+          literal((first ? "" : ",") + quoted(name));
+          first = false;
+          value(schema, member.type, member.offset);
+        }
+        if (member.name == "ts" && !is_hidden("time")) {
+          literal((first ? "" : ",") + quoted("time"));
+          first = false;
           steps_.push_back({.op = Op::kTime});
           fixed_room_ += Clock::kRoom;
         }

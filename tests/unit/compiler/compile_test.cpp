@@ -59,6 +59,48 @@ Error failure_of(const std::string& text) {
   return artifact ? Error{} : artifact.error();
 }
 
+// BCC's tools have functions of this name.
+TEST(Compile, TakesAFunctionNamedEnter) {
+  const auto artifact = compile_probe(
+      "BPF_HASH(seen, u64, u64);\n"
+      "static int enter(u64 *v) { u64 k = 7; seen.update(&k, v); return 3; }\n"
+      "int f(void *ctx) { u64 v = 1; return enter(&v); }\n");
+  ASSERT_TRUE(artifact) << why(artifact);
+  const std::vector<bpf_insn> code = code_of(program_in(*artifact, "f"));
+  EXPECT_TRUE(std::any_of(code.begin(), code.end(), [](const bpf_insn& each) {
+    return each.code == (BPF_JMP | BPF_CALL) &&
+           each.imm == BPF_FUNC_map_update_elem;
+  }));
+}
+
+TEST(Compile, GivesAnOutputTheFieldsOfItsStruct) {
+  artifact::Request request = request_for(
+      "struct data_t { u32 pid; u64 ts; unsigned __int128 address; };\n"
+      "BPF_PERF_OUTPUT(events);\n"
+      "int f(void *ctx) {\n"
+      "  struct data_t data = {};\n"
+      "  events.perf_submit(ctx, &data, sizeof(data));\n"
+      "  return 0;\n"
+      "}\n");
+  request.include_dir = TRACER_CHECKOUT "/probes/include";
+  request.parameters = {{"tracer_select", {0}}};
+  const auto artifact = compile_probe(request);
+  ASSERT_TRUE(artifact) << why(artifact);
+  ASSERT_EQ(artifact->schema.events.size(), 1U);
+  EXPECT_EQ(artifact->schema.events[0].name, "events");
+  EXPECT_TRUE(events::check_events(artifact->schema));
+  const Type& type = artifact->schema.types[artifact->schema.events[0].type];
+  ASSERT_EQ(type.members.size(), 11U);
+  EXPECT_EQ(type.members[0].name, "ts");
+  EXPECT_EQ(type.members[8].name, "pid");
+  EXPECT_EQ(type.members[8].offset, 48U);
+  EXPECT_EQ(type.members[9].name, "ts");
+  EXPECT_EQ(type.members[9].offset, 56U);
+  const Type& address = artifact->schema.types[type.members[10].type];
+  EXPECT_EQ(address.kind, Kind::kArray);
+  EXPECT_EQ(address.count, 16U);
+}
+
 TEST(Compile, TellsProgramsByTheirNames) {
   const auto artifact = compile_probe(
       "BPF_PROG_ARRAY(steps, 4);\n"

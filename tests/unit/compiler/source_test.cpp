@@ -97,6 +97,81 @@ TEST(Source, PastesEachFileOnceAndCountsItsLines) {
   EXPECT_TRUE(contains(text, "#line 2 \"probe.bpf.c\"\n /* why */\n")) << text;
 }
 
+// BCC's own outputs: outputs.h.
+
+std::string submitting(const std::string& call) {
+  return "struct data_t { int x; };\nBPF_PERF_OUTPUT(events);\n"
+         "static int send(void *ctx, struct data_t *more) {\n"
+         "  struct data_t data = {}; const struct data_t *far = more;\n"
+         "  u64 number = 0; char text[8]; int y = 2 * data;\n"
+         "  " +
+         call + "\n}\n";
+}
+
+TEST(Outputs, GiveWayToFunctionsThatKnowTheStruct) {
+  for (const char* what : {"&data", "more", "far", "(void *)&data"}) {
+    const Result<Source> source = assemble(request_for(submitting(
+        "events.perf_submit(ctx, " + std::string(what) + ", sizeof(data));")));
+    ASSERT_TRUE(source) << why(source);
+    EXPECT_EQ(source->events, (std::vector<std::string>{"events"}));
+    EXPECT_EQ(source->outputs, (std::vector<std::string>{"events"}));
+    const std::string& text = source->text;
+    EXPECT_TRUE(contains(text, "tracer_output_events(ctx, " +
+                                   std::string(what) + ", sizeof(data));"))
+        << text;
+    EXPECT_TRUE(contains(text, "EVENT_HEADER struct data_t data; };"))
+        << what << text;
+    EXPECT_TRUE(contains(text, "#define EVENT_ID_events 0\n"));
+    // The function that calls stays on its line.
+    EXPECT_TRUE(contains(text, "#line 3 \"probe.bpf.c\"\nstatic int send("));
+  }
+}
+
+TEST(Outputs, OfNumbersAndBytes) {
+  const std::string number =
+      text_of(request_for(submitting("events.perf_submit(ctx, &number, 8);")));
+  EXPECT_TRUE(contains(number, "EVENT_HEADER u64 data; };")) << number;
+  for (const char* what : {"text", "&text", "more->next", "&unknown"}) {
+    const std::string bytes = text_of(request_for(
+        submitting("events.perf_submit(ctx, " + std::string(what) + ", y);")));
+    EXPECT_TRUE(contains(bytes, "EVENT_HEADER char data[]; };"))
+        << what << bytes;
+  }
+}
+
+TEST(Outputs, OfRingsFindTheContext) {
+  const std::string data = "struct d { int x; };\nBPF_RINGBUF_OUTPUT(r, 8);\n";
+  const std::string body = " { struct d v; r.ringbuf_output(&v, 4, 0); }\n";
+  EXPECT_TRUE(
+      contains(text_of(request_for(data + "TRACEPOINT_PROBE(a, b)" + body)),
+               "tracer_ringbuf_output_r(args, &v, 4, 0);"));
+  EXPECT_TRUE(
+      contains(text_of(request_for(data + "RAW_TRACEPOINT_PROBE(b)" + body)),
+               "tracer_ringbuf_output_r(ctx, &v, 4, 0);"));
+  EXPECT_EQ(error_of(data + "static int f(void)" + body),
+            "probe.bpf.c:3:34: error: the function that calls "
+            "r.ringbuf_output() needs a parameter named ctx: the context of "
+            "its program");
+}
+
+TEST(Outputs, SendOneStructEach) {
+  EXPECT_EQ(error_of(submitting("events.perf_submit(ctx, &data, 4);\n"
+                                "  events.perf_submit(ctx, &number, 8);")),
+            "probe.bpf.c:7:3: error: \"events\" sends u64 here and struct "
+            "data_t elsewhere: give each an output of its own");
+  EXPECT_EQ(error_of("EVENT(events) { int x; };\n" +
+                     submitting("events.perf_submit(ctx, &data, 4);")),
+            "probe.bpf.c:3:17: error: event \"events\" declared twice");
+}
+
+TEST(Outputs, OfTracerAndInMacrosAreLeft) {
+  const std::string text = text_of(request_for(
+      "BPF_PERF_OUTPUT(tracer_bell);\nBPF_PERF_OUTPUT(mine);\n"
+      "#define SEND mine.perf_submit(ctx, &one, 4)\n"
+      "int f(void *ctx) { int one; tracer_bell.perf_submit(ctx, &one, 4); }"));
+  EXPECT_FALSE(contains(text, "tracer_output_")) << text;
+}
+
 TEST(Source, LeavesSystemHeadersAndNotesThem) {
   const Result<Source> source = assemble(
       request_for("#include <linux/sched.h>\n#  include <net/sock.h>\n"));
