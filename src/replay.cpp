@@ -191,11 +191,15 @@ Result<void> Replay::bind() {
     const recording::Probe& probe = reader_->probes()[r];
     bound.push_back({.schema = &probe.schema,
                      .declared = matches_[r],
-                     .is_process_table = is_process_table(probe)});
+                     .is_process_table = is_process_table(probe),
+                     .maps = probe.maps});
   }
+  maps_ = std::make_unique<recording::RecordedMaps>(
+      recording::all_maps(reader_->probes()));
   const recording::Meta& meta = reader_->meta();
   return engine_->bind(bound, options_.show,
-                       script::Clock(meta.wall_offset, meta.start));
+                       script::Clock(meta.wall_offset, meta.start),
+                       maps_.get());
 }
 
 Result<void> Replay::open_sink() {
@@ -227,10 +231,16 @@ Result<void> Replay::play() {
     recording::Reader::Item item = TRY(reader_->next());
     if (const auto* batch = std::get_if<const events::Batch*>(&item)) {
       TRY(play(**batch));
+      maps_->played();
     } else if (const auto* loss = std::get_if<recording::Loss>(&item)) {
       TRY(tell(*loss));
+      maps_->played();
     } else if (const auto* user = std::get_if<recording::User>(&item)) {
       engine_->name_user(user->uid, user->name);
+    } else if (auto* calls = std::get_if<recording::MapCalls>(&item)) {
+      if (Result<void> taken = maps_->add(std::move(*calls)); !taken) {
+        log::warn(taken.error().message);
+      }
     } else if (const auto* gap = std::get_if<recording::Gap>(&item)) {
       missing_ += gap->events;
       log::warn(gap->text);

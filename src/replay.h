@@ -16,6 +16,7 @@
 #include "base/fd.h"
 #include "base/paths.h"
 #include "base/result.h"
+#include "recording/maps.h"
 #include "recording/reader.h"
 #include "run_command.h"
 #include "script/engine.h"
@@ -55,6 +56,7 @@ class Replay {
   std::unique_ptr<recording::Reader> reader_;
   Fd position_;  // shares its offset with what the reader reads
   std::unique_ptr<sinks::FileSink> sink_;
+  std::unique_ptr<recording::RecordedMaps> maps_;
   std::unique_ptr<script::Engine> engine_;
   std::vector<std::optional<size_t>> matches_;  // recorded → declared probe
   Selection selection_;

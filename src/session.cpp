@@ -175,7 +175,12 @@ Result<int> Session::run() {
 /// False if --help was all that was asked for.
 Result<bool> Session::load_script() {
   engine_ = TRY(script::Engine::create(
-      paths_, {.emit = [this](std::string_view bytes) { sink_->write(bytes); },
+      paths_, {.emit =
+                   [this](std::string_view bytes) {
+                     if (sink_) {  // a trace that is recorded shows nothing
+                       sink_->write(bytes);
+                     }
+                   },
                .on_limit = [this] { end(End::kLimit); }}));
   std::optional<script::Declared> declared =
       TRY(tracer::load_script(*engine_, paths_, options_));
@@ -416,7 +421,11 @@ Result<void> Session::attach() {
     const bool is_table = declared_.processes && i + 1 == artifacts_.size();
     bound.push_back({.schema = &schema,
                      .is_process_table = is_table,
-                     .payload_is_off = payload_is_off(requests_[i])});
+                     .payload_is_off = payload_is_off(requests_[i]),
+                     .maps = bpf::script_maps(artifacts_[i])});
+    for (const events::Map& map : bound.back().maps) {
+      kernel_maps_.add(modules_[i].map(map.name), map);
+    }
     if (!is_table) {
       bound.back().declared = i;
     }
@@ -436,14 +445,17 @@ Result<void> Session::attach() {
   reader_ = TRY(bpf::Reader::open(maps_, *control_, queue_, std::move(rings_),
                                   std::move(reader)));
   clock_ = script::Clock::now();
-  if (shows()) {
-    TRY(engine_->bind(bound, options_.show, clock_));
-  }
   if (records()) {
     recorder_ = TRY(recording::Writer::create(
         std::move(recording_), describe_run(options_, clock_),
         describe_probes(declared_.probes, artifacts_),
         {.on_failure = [this] { end(End::kRecordingFailed); }}));
+    tap_ = std::make_unique<recording::MapTap>(kernel_maps_, *recorder_);
+  }
+  if (runs_script()) {
+    events::MapAccess* tap = tap_.get();
+    TRY(engine_->bind(bound, options_.show, clock_,
+                      tap != nullptr ? tap : &kernel_maps_));
   }
 
   // Before the first event: to find all processes of a large tree takes longer
@@ -687,25 +699,44 @@ void Session::run_script() {
     }
   }
   failed(watch_loss());
-  if (shows() && !script_error_) {
+  if (tap_) {
+    tap_->at_end();
+  }
+  if (runs_script() && !script_error_) {
     failed(engine_->finish());
+  }
+  if (tap_) {
+    tap_->flush();
   }
 }
 
-/// Recorded first, so that a script's mistake can be looked for in a replay.
+/// Recorded whatever comes of it, so that a script's mistake can be looked for
+/// in a replay; but behind what the script read of maps meanwhile.
 Result<void> Session::handle(const events::Batch& batch) {
+  if (tap_) {
+    tap_->at(batch.event(0)->ts, batch.event(batch.count() - 1)->ts);
+  }
+  Result<void> done;
+  if (runs_script() && !script_error_) {
+    done = engine_->run(batch);
+  }
+  if (!shows()) {
+    count(batch);
+  }
   if (recorder_) {
+    tap_->flush();
     record_users(batch);
     recorder_->append(batch);
   }
-  if (shows()) {
-    return script_error_ ? Result<void>() : engine_->run(batch);
-  }
+  return done;
+}
+
+/// Counts the events of a trace that is not shown.
+void Session::count(const events::Batch& batch) {
   const uint16_t first_record = process_type();
   for (const events::Header* event : batch.events()) {
     recorded_ += (event->type & events::kTypeMask) < first_record ? 1 : 0;
   }
-  return {};
 }
 
 Result<Loss> Session::read_loss() const {
@@ -726,10 +757,20 @@ Result<void> Session::watch_loss() {
                 " lost just now: " + known_loss_.causes[i].text);
     }
   }
-  if (recorder_) {
-    record_loss(known_loss_, counts);
+  const auto now =
+      static_cast<uint64_t>(steady_clock::now().time_since_epoch().count());
+  if (tap_) {
+    tap_->at(now, now);
   }
-  return script_error_ || !shows() ? Result<void>() : engine_->lost(counts);
+  Result<void> told;
+  if (runs_script() && !script_error_) {
+    told = engine_->lost(counts);
+  }
+  if (recorder_) {
+    tap_->flush();
+    record_loss(now, known_loss_, counts);
+  }
+  return told;
 }
 
 /// Names those users that the batch speaks of first.
@@ -752,10 +793,9 @@ void Session::record_users(const events::Batch& batch) {
   }
 }
 
-void Session::record_loss(const Loss& loss,
+void Session::record_loss(uint64_t ts, const Loss& loss,
                           const std::vector<script::LossCount>& counts) {
-  recording::Loss record{.ts = static_cast<uint64_t>(
-                             steady_clock::now().time_since_epoch().count())};
+  recording::Loss record{.ts = ts};
   for (size_t i = 0; i < counts.size(); ++i) {
     record.causes.push_back({.name = loss.causes[i].name,
                              .text = loss.causes[i].text,
@@ -791,6 +831,9 @@ Result<int> Session::stop() {
     command_->terminate();
   }
   control_->switch_off();
+  if (declared_.maps) {
+    detach_now();
+  }
   reader_->stop();
   script_thread_.join();
   Result<void> recorded = finish_recording();
@@ -894,6 +937,25 @@ void Session::report() {
     log::note("not shown, for these calls move data past what is traced: " +
               unseen);
   }
+}
+
+/// For a script that reads maps: what at_end finds there is final. A program
+/// may count without asking whether the trace is still on.
+void Session::detach_now() {
+  const auto start = steady_clock::now();
+  std::vector<std::future<void>> closing;
+  for (bpf::Module& module : modules_) {
+    for (Fd& link : module.release_links()) {
+      closing.push_back(std::async(
+          std::launch::async, [closed = std::move(link)]() mutable {
+            closed = Fd();
+          }));
+    }
+  }
+  const size_t count = closing.size();
+  closing.clear();  // waits
+  log::debug("detached " + std::to_string(count) + " programs in " +
+             std::to_string(since(start).count()) + " ms");
 }
 
 void Session::detach() {

@@ -26,11 +26,13 @@
 #include "base/result.h"
 #include "base/user.h"
 #include "bpf/control.h"
+#include "bpf/map_access.h"
 #include "bpf/module.h"
 #include "bpf/reader.h"
 #include "command.h"
 #include "events/queue.h"
 #include "loss.h"
+#include "recording/maps.h"
 #include "recording/writer.h"
 #include "run_command.h"
 #include "script/clock.h"
@@ -83,12 +85,15 @@ class Session {
   Result<int> stop();
   void run_script();
   Result<void> handle(const events::Batch& batch);
+  void count(const events::Batch& batch);
   void record_users(const events::Batch& batch);
-  void record_loss(const Loss& loss,
+  void record_loss(uint64_t ts, const Loss& loss,
                    const std::vector<script::LossCount>& counts);
   Result<void> finish_recording();
   /// Is the trace shown by the script, is it recorded?
   [[nodiscard]] bool shows() const { return options_.verb == Verb::kRun; }
+  /// What a script reads of maps is recorded, so it must read it.
+  [[nodiscard]] bool runs_script() const { return shows() || declared_.maps; }
   [[nodiscard]] bool records() const {
     return !shows() || !options_.record.empty();
   }
@@ -101,6 +106,7 @@ class Session {
   void report();
   int command_status();
   void detach();
+  void detach_now();
 
   const Paths paths_;
   RunCommand options_;
@@ -134,7 +140,9 @@ class Session {
 
   script::Declared declared_;
   script::Clock clock_ = script::Clock::now();
+  bpf::KernelMaps kernel_maps_;
   std::unique_ptr<recording::Writer> recorder_;
+  std::unique_ptr<recording::MapTap> tap_;  // if there is a recorder
   std::set<uint32_t> named_users_;  // in the recording
   uint64_t recorded_ = 0;           // events of a trace that is not shown
   std::unique_ptr<script::Engine> engine_;

@@ -272,7 +272,8 @@ Result<Reader::Item> Reader::next() {
 Result<std::optional<Reader::Item>> Reader::read_block(
     const BlockHeader& header) {
   const bool is_item =
-      header.kind >= BlockKind::kEvents && header.kind <= BlockKind::kEnd;
+      (header.kind >= BlockKind::kEvents && header.kind <= BlockKind::kEnd) ||
+      header.kind == BlockKind::kUser || header.kind == BlockKind::kMaps;
   const bool has_time = is_item && header.kind != BlockKind::kEnd;
   if (!is_item || (has_time && !is_selected(header.first, header.last))) {
     std::optional<Gap> gap = TRY(skip_payload(header));
@@ -298,6 +299,8 @@ Result<std::optional<Reader::Item>> Reader::read_block(
       return item_of(decode_tick(bytes));
     case BlockKind::kUser:
       return item_of(decode_user(bytes));
+    case BlockKind::kMaps:
+      return item_of(decode_map_calls(bytes));
     case BlockKind::kEnd: {
       Result<Totals> totals = decode_totals(bytes);
       if (!totals) {

@@ -24,6 +24,7 @@
 #include "base/paths.h"
 #include "base/result.h"
 #include "events/batch.h"
+#include "events/map_access.h"
 #include "events/processes.h"
 #include "events/schema.h"
 #include "script/clock.h"
@@ -73,6 +74,7 @@ struct Declared {
   std::optional<std::string> help;        // --help was given: its text
   bool processes = false;                 // e.user, e.exe or e.cgroup
   bool payload = true;                    // e.data or e.truncated
+  bool maps = false;                      // probe.map
 };
 
 /// Events lost for one cause: since the last time, and in all.
@@ -88,6 +90,7 @@ struct BoundProbe {
   std::optional<size_t> declared;  // which of the script's probes; or none
   bool is_process_table = false;   // then its events are records of the table
   bool payload_is_off = false;     // nobody wants it, so it was not captured
+  std::vector<events::Map> maps;   // numbered through over all probes
 };
 
 /// How the run shows events.
@@ -118,9 +121,11 @@ class Engine {
 
   /// Makes the loop. The events of `probes` are numbered through, in their
   /// order; their schemas must outlive the engine. Events of a probe that the
-  /// script did not declare are left out.
+  /// script did not declare are left out. `maps`, where there are any, answers
+  /// what the script asks of them, and must outlive the engine, too.
   Result<void> bind(const std::vector<BoundProbe>& probes,
-                    const RunOptions& options, Clock clock);
+                    const RunOptions& options, Clock clock,
+                    events::MapAccess* maps = nullptr);
 
   /// Hands the events of a batch to the script.
   Result<void> run(const events::Batch& batch);
@@ -154,6 +159,8 @@ class Engine {
   size_t event_time(const events::Header* event, char* out);
   void process_record(const events::Header* event);
   double process_text(uint32_t pid, uint32_t field);
+  events::MapStatus map_call(uint32_t map, events::MapOp op,
+                             std::string_view in);
   [[nodiscard]] std::string_view last_text() const { return last_text_; }
 
  private:
@@ -181,7 +188,8 @@ class Engine {
   events::Processes processes_;
   size_t records_ = 0;  // of the process table, in this batch
   std::unordered_map<uint32_t, std::string> user_names_;
-  std::string_view last_text_;  // what process_text() has found
+  std::string_view last_text_;  // of process_text() and map_call()
+  events::MapAccess* maps_ = nullptr;
   uint64_t delivered_ = 0;
   std::vector<JsonPlan> json_;  // by event type
   std::vector<std::string> event_names_;
