@@ -946,10 +946,9 @@ void Session::detach_now() {
   std::vector<std::future<void>> closing;
   for (bpf::Module& module : modules_) {
     for (Fd& link : module.release_links()) {
-      closing.push_back(std::async(
-          std::launch::async, [closed = std::move(link)]() mutable {
-            closed = Fd();
-          }));
+      closing.push_back(
+          std::async(std::launch::async,
+                     [closed = std::move(link)]() mutable { closed = Fd(); }));
     }
   }
   const size_t count = closing.size();

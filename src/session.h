@@ -143,8 +143,8 @@ class Session {
   bpf::KernelMaps kernel_maps_;
   std::unique_ptr<recording::Writer> recorder_;
   std::unique_ptr<recording::MapTap> tap_;  // if there is a recorder
-  std::set<uint32_t> named_users_;  // in the recording
-  uint64_t recorded_ = 0;           // events of a trace that is not shown
+  std::set<uint32_t> named_users_;          // in the recording
+  uint64_t recorded_ = 0;  // events of a trace that is not shown
   std::unique_ptr<script::Engine> engine_;
   std::thread script_thread_;
   std::optional<Error> script_error_;  // the script thread's, until joined

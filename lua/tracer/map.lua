@@ -371,7 +371,8 @@ local function put(self, write, at, value, method, what)
   end
 end
 
---- Asks with a key, which must be of the key's type.
+--- Asks with a key, which must be of the key's type. Returns whether there is
+--- such an entry, and its value.
 local function ask(self, op, key, method)
   ffi.fill(self.in_, self.key_size_)
   local wrong = self.write_key_(self.in_, key)
@@ -383,7 +384,7 @@ local function ask(self, op, key, method)
   if status == FAILED then
     error(ffi.string(p, size), 3)
   end
-  return status ~= NOTHING and p or nil
+  return status ~= NOTHING, p
 end
 
 --- Adds up the values of two CPUs.
@@ -421,8 +422,11 @@ end
 ---@return any
 function Map:get(key)
   check_self(self, "get")
-  local p = ask(self, GET, key, "get")
-  return p and self.read_value_(p)
+  local found, p = ask(self, GET, key, "get")
+  if not found then
+    return nil
+  end
+  return self.read_value_(p)
 end
 
 --- The values of a key in a per-CPU map, by CPU from 1 on, or nil.
@@ -430,8 +434,8 @@ end
 ---@return any[]?
 function Map:get_each(key)
   check_self(self, "get_each")
-  local p = ask(self, GET, key, "get_each")
-  if not p then
+  local found, p = ask(self, GET, key, "get_each")
+  if not found then
     return nil
   end
   local list = {}
@@ -450,8 +454,8 @@ function Map:u64(key)
   if not IS_WHOLE[t.kind] then
     error(("map %s:u64: its values are no integers"):format(self.name_), 2)
   end
-  local p = ask(self, GET, key, "u64")
-  if not p then
+  local found, p = ask(self, GET, key, "u64")
+  if not found then
     return nil
   end
   local pointer = READ[sort_of(t)]
@@ -487,8 +491,8 @@ end
 ---@return boolean
 function Map:delete(key)
   check_self(self, "delete")
-  local done = ask(self, DELETE, key, "delete") ~= nil
-  return done
+  local found = ask(self, DELETE, key, "delete")
+  return found
 end
 
 --- A copy of all entries, and their number.
@@ -675,7 +679,10 @@ local function take(self, op)
   if status == FAILED then
     error(ffi.string(p, size), 3)
   end
-  return status ~= NOTHING and self.read_value_(p) or nil
+  if status == NOTHING then
+    return nil
+  end
+  return self.read_value_(p)
 end
 
 --- Takes the next value of a queue or a stack; nil if there is none.

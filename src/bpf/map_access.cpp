@@ -25,7 +25,8 @@ constexpr uint32_t kBatch = 16384;
 constexpr size_t kBatchBytes = size_t{4} << 20;
 
 bool is_per_cpu(uint32_t type) {
-  return type == BPF_MAP_TYPE_PERCPU_HASH || type == BPF_MAP_TYPE_PERCPU_ARRAY ||
+  return type == BPF_MAP_TYPE_PERCPU_HASH ||
+         type == BPF_MAP_TYPE_PERCPU_ARRAY ||
          type == BPF_MAP_TYPE_LRU_PERCPU_HASH;
 }
 
@@ -112,16 +113,14 @@ MapAnswer KernelMaps::call(uint32_t map, MapOp op, std::string_view in) {
     case MapOp::kPop:
       out_.assign(room, '\0');
       return value_of(
-          entry,
-          bpf_map_lookup_and_delete_elem(entry.fd, nullptr, out_.data()),
+          entry, bpf_map_lookup_and_delete_elem(entry.fd, nullptr, out_.data()),
           "taking");
     case MapOp::kSet:
     case MapOp::kPush:
-      return changed(
-          entry,
-          bpf_map_update_elem(entry.fd, key, in.data() + in.size() - room,
-                              BPF_ANY),
-          "writing");
+      return changed(entry,
+                     bpf_map_update_elem(entry.fd, key,
+                                         in.data() + in.size() - room, BPF_ANY),
+                     "writing");
     case MapOp::kDelete:
       return changed(entry, bpf_map_delete_elem(entry.fd, key), "deleting");
     case MapOp::kAll:
@@ -147,7 +146,7 @@ MapAnswer KernelMaps::all(const Entry& entry) {
 
 MapAnswer KernelMaps::drain(const Entry& entry) {
   out_.clear();
-  const int result = is_array(entry.map.type)      ? take_array(entry)
+  const int result = is_array(entry.map.type)       ? take_array(entry)
                      : !events::has_keys(entry.map) ? take_queue(entry)
                                                     : walk(entry, true);
   return result == 0 ? MapAnswer{MapStatus::kDone, out_}
@@ -217,8 +216,8 @@ int KernelMaps::walk_keys(const Entry& entry, bool take) {
   const uint64_t most = uint64_t{entry.map.max_entries} * 4 + 16;
   bool is_first = true;
   for (uint64_t steps = 0; steps < most; ++steps) {
-    int result = bpf_map_get_next_key(
-        entry.fd, is_first ? nullptr : key.data(), next.data());
+    int result = bpf_map_get_next_key(entry.fd, is_first ? nullptr : key.data(),
+                                      next.data());
     if (result != 0) {
       return result == -ENOENT ? 0 : result;
     }

@@ -5,8 +5,8 @@
 // the format; this is the same in code, and a test compares the two.
 //
 // A file is a FileHead and then blocks, each a BlockHeader and its payload:
-// META, SCHEMA, then EVENTS, LOSS, TICK, USER and MAPS in the order in which they
-// happened, END, INDEX, and behind the last block a Trailer. Everything is
+// META, SCHEMA, then EVENTS, LOSS, TICK, USER and MAPS in the order in which
+// they happened, END, INDEX, and behind the last block a Trailer. Everything is
 // little-endian; integers, texts and lists in payloads are as base/bytes.h has
 // them.
 //
@@ -69,11 +69,11 @@ inline constexpr uint16_t kCompressed = 1;
 struct BlockHeader {
   BlockKind kind = BlockKind::kMeta;
   uint16_t flags = 0;
-  uint32_t stored_size = 0;       // of the payload in the file
-  uint32_t raw_size = 0;          // of the payload, decompressed
-  uint32_t events = 0;            // EVENTS: how many
-  uint64_t first = 0;  // EVENTS, MAPS: earliest time; otherwise: its time
-  uint64_t last = 0;   // EVENTS, MAPS: latest time; otherwise: its time
+  uint32_t stored_size = 0;  // of the payload in the file
+  uint32_t raw_size = 0;     // of the payload, decompressed
+  uint32_t events = 0;       // EVENTS: how many
+  uint64_t first = 0;        // EVENTS, MAPS: earliest time; otherwise: its time
+  uint64_t last = 0;         // EVENTS, MAPS: latest time; otherwise: its time
   uint32_t payload_checksum = 0;  // CRC-32C of the payload in the file
   uint32_t checksum = 0;          // CRC-32C of the bytes before it
 };

@@ -59,7 +59,8 @@ void MapTap::flush() {
   }
 }
 
-// --- RecordedMaps --------------------------------------------------------------
+// --- RecordedMaps
+// --------------------------------------------------------------
 
 RecordedMaps::RecordedMaps(std::vector<events::Map> maps)
     : maps_(std::move(maps)), contents_(maps_.size()) {}
@@ -124,8 +125,7 @@ Result<void> RecordedMaps::add(MapCalls calls) {
         (call.op == MapOp::kAll || call.op == MapOp::kDrain)) {
       contents_[call.map] = answer.bytes;
     }
-    answers_[question(call.map, call.op, call.in)].push_back(
-        std::move(answer));
+    answers_[question(call.map, call.op, call.in)].push_back(std::move(answer));
   }
   if (!is_whole) {
     return fail("what was read of a map is damaged, and left out");

@@ -264,8 +264,8 @@ Error Engine::take_error() {
 Result<Declared> Engine::load(const ScriptFile& script,
                               const std::vector<std::string>& arguments,
                               const std::vector<BaseOption>& base) {
-  Result<std::string> text = script.text ? Result<std::string>(*script.text)
-                                         : read_file(script.path);
+  Result<std::string> text =
+      script.text ? Result<std::string>(*script.text) : read_file(script.path);
   if (!text) {
     return fail_usage(
         "no script " + std::move(text).error().message,
