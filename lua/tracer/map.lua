@@ -518,13 +518,11 @@ local function entry_reader(self)
   local read_key, read_value = self.read_key_, self.read_value_
   local entry, key_size = self.entry_, self.key_size_
   return function(copy, count)
-    local base = cast(const_bytes, copy)
     local i = -1
     return function()
       i = i + 1
       if i < count then
-        -- `copy` is named so that it lives as long as this function.
-        local p = base + i * entry, copy
+        local p = cast(const_bytes, copy) + i * entry
         return read_key(p), read_value(p + key_size)
       end
     end
@@ -534,13 +532,11 @@ end
 local function value_reader(self)
   local read_value, entry = self.read_value_, self.entry_
   return function(copy, count)
-    local base = cast(const_bytes, copy)
     local i = -1
     return function()
       i = i + 1
       if i < count then
-        local p = base + i * entry, copy
-        return read_value(p)
+        return read_value(cast(const_bytes, copy) + i * entry)
       end
     end
   end

@@ -190,6 +190,12 @@ int KernelMaps::walk_in_batches(const Entry& entry, bool take,
       most *= 2;
       continue;
     }
+    if (result == -EINTR && !take) {
+      // Keys went while it looked for the next one, several times over.
+      out_.clear();
+      supported = false;
+      return result;
+    }
     if (result != 0 && result != -ENOENT) {
       supported = !(is_first && is_unknown(-result));
       return result;

@@ -108,7 +108,7 @@ TEST(Format, KeepsTheMapsOfProbes) {
   ASSERT_TRUE(read);
   EXPECT_TRUE((*read)[0].maps.empty());
   ASSERT_EQ(all_maps(*read).size(), 1);
-  const events::Map& map = all_maps(*read)[0];
+  const events::Map map = all_maps(*read)[0];
   EXPECT_EQ(map.name, "counts");
   EXPECT_EQ(map.type, 5);
   EXPECT_EQ(map.key_type, number);
