@@ -2,12 +2,15 @@
 #include "bpf/map_access.h"
 
 #include <bpf/bpf.h>
+#include <sys/mman.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <unordered_set>
 
+#include "base/fd.h"
 #include "kernel/features.h"
 
 namespace tracer::bpf {
@@ -254,9 +257,39 @@ int KernelMaps::walk_keys(const Entry& entry, bool take) {
   return 0;
 }
 
+/// The same in the array's own memory, where a word is read and zeroed in one
+/// step: what a program adds to it atomically comes out once.
+bool KernelMaps::take_mapped(const Entry& entry) {
+  const size_t stride = (size_t{entry.map.value_size} + 7) & ~size_t{7};
+  const Result<Mapping> memory = Mapping::map(
+      entry.fd, stride * entry.map.max_entries, PROT_READ | PROT_WRITE);
+  if (!memory) {
+    return false;  // of a kernel before 5.5, or read-only by its flags
+  }
+  auto* words = static_cast<uint64_t*>(memory->data());
+  std::vector<uint64_t> value(stride / sizeof(uint64_t));
+  for (uint32_t key = 0; key < entry.map.max_entries; ++key) {
+    bool is_zero = true;
+    for (uint64_t& taken : value) {
+      const std::atomic_ref word(*words++);
+      taken = word.load(std::memory_order_relaxed) == 0 ? 0 : word.exchange(0);
+      is_zero = is_zero && taken == 0;
+    }
+    if (!is_zero) {
+      out_.append(reinterpret_cast<const char*>(&key), sizeof key);
+      out_.append(reinterpret_cast<const char*>(value.data()),
+                  entry.map.value_size);
+    }
+  }
+  return true;
+}
+
 /// The entries that are not zero. Each is read once more just before it is
 /// zeroed: between the two is little time.
 int KernelMaps::take_array(const Entry& entry) {
+  if (entry.map.type == BPF_MAP_TYPE_ARRAY && take_mapped(entry)) {
+    return 0;
+  }
   if (const int result = walk(entry, false); result != 0) {
     return result;
   }

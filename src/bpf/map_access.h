@@ -7,8 +7,9 @@
 // What is exact: an entry that stays in a hash map is met once, whatever comes
 // and goes around it, and one that is drained is taken out in the same moment
 // as it is read, so none is met twice or passed over. What a program adds to
-// an entry that it found before it was taken out is gone with it; between the
-// reading and the zeroing of an array's entry lies a microsecond.
+// an entry that it found before it was taken out is gone with it. Of an array
+// each word is read and zeroed in one step (bpf/module.cpp makes arrays so that
+// they can be mapped); of a per-CPU one in two, a microsecond apart.
 #pragma once
 
 #include <string>
@@ -44,6 +45,7 @@ class KernelMaps : public events::MapAccess {
   int walk_in_batches(const Entry& entry, bool take, bool& supported);
   int walk_keys(const Entry& entry, bool take);
   int take_array(const Entry& entry);
+  bool take_mapped(const Entry& entry);
   int take_queue(const Entry& entry);
 
   std::vector<Entry> maps_;

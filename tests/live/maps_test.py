@@ -285,6 +285,32 @@ class ReadTest(MapsTest):
         self.assertEqual(lines, ["true\t0"])
 
 
+    def test_an_array_that_is_drained_under_load_loses_nothing(self):
+        lines = self.run_script(WITH_EVENTS.replace(
+            "BPF_ARRAY(numbers", "BPF_ARRAY(all, u64, 3);\nBPF_ARRAY(numbers"
+        ).replace("int zero = 0;", "int zero = 0, two = 2;").replace(
+            "next = ", "all.atomic_increment(two);\n  next = "), """
+            local sum, drains, events = 0, 0, 0
+            local function drain()
+              for key, count in p.map.all:drain() do
+                assert(key == 2)
+                sum = sum + count
+              end
+              drains = drains + 1
+            end
+            p:on(function()
+              events = events + 1
+              if events % 20 == 0 then
+                drain()
+              end
+            end)
+            tracer.at_end(function()
+              drain()
+              print(sum, drains > 1000)
+            end)
+            """, command=("flood", 50000, 1, 2))
+        self.assertEqual(lines, ["100000\ttrue"])
+
     def test_drains_what_the_kernel_reads_key_by_key(self):
         lines = self.run_script(HEAD + """
             struct prefix { u32 prefixlen; u32 address; };
