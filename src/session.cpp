@@ -964,6 +964,9 @@ void Session::detach() {
       links.push_back(std::move(link));
     }
   }
+  if (links.empty()) {
+    return;  // detach_now() was here
+  }
   // The kernel takes up to 0.1 s for each, and nobody should have to wait for
   // that: a child holds them and closes them, and nothing else.
   const pid_t self = getpid();
