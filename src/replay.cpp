@@ -215,8 +215,11 @@ Result<void> Replay::bind() {
     const recording::Probe& probe = reader_->probes()[r];
     bound.push_back({.schema = &probe.schema,
                      .declared = matches_[r],
-                     .is_process_table = recording::is_process_table(probe)});
+                     .is_process_table = recording::is_process_table(probe),
+                     .maps = probe.maps});
   }
+  maps_ = std::make_unique<recording::RecordedMaps>(
+      recording::all_maps(reader_->probes()));
   const recording::Meta& meta = reader_->meta();
   const auto ticks = meta.facts.find(kTimersFact);
   has_ticks_ = ticks != meta.facts.end() &&
@@ -227,7 +230,8 @@ Result<void> Replay::bind() {
   script::RunOptions show = options_.show;
   show.replay = true;
   return engine_->bind(bound, show,
-                       format::Clock(meta.wall_offset, meta.start));
+                       format::Clock(meta.wall_offset, meta.start),
+                       maps_.get());
 }
 
 Result<void> Replay::open_sink() {
@@ -255,22 +259,35 @@ bool Replay::is_over() const {
 }
 
 Result<void> Replay::play() {
-  TRY(engine_->start());
+  bool has_started = false;
   while (!is_over()) {
     recording::Reader::Item item = TRY(reader_->next());
     if (interrupted != 0) {
       return {};
     }
+    // What at_start read of maps stands before all that happened later.
+    if (!has_started && !std::holds_alternative<recording::MapCalls>(item) &&
+        !std::holds_alternative<recording::User>(item)) {
+      has_started = true;
+      TRY(engine_->start());
+    }
     if (const auto* batch = std::get_if<const events::Batch*>(&item)) {
       TRY(play(**batch));
+      maps_->played();
     } else if (const auto* loss = std::get_if<recording::Loss>(&item)) {
       TRY(tell(*loss));
+      maps_->played();
     } else if (const auto* tick = std::get_if<recording::Tick>(&item)) {
       if (has_ticks_ && tick->timer < declared_.timers.size()) {
         TRY(engine_->tick(tick->timer));
       }
+      maps_->played();
     } else if (const auto* user = std::get_if<recording::User>(&item)) {
       engine_->name_user(user->uid, user->name);
+    } else if (auto* calls = std::get_if<recording::MapCalls>(&item)) {
+      if (Result<void> taken = maps_->add(std::move(*calls)); !taken) {
+        log::warn(taken.error().message);
+      }
     } else if (const auto* gap = std::get_if<recording::Gap>(&item)) {
       missing_ += gap->events;
       wipe_progress();

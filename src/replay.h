@@ -18,6 +18,7 @@
 #include "base/fd.h"
 #include "base/paths.h"
 #include "base/result.h"
+#include "recording/maps.h"
 #include "recording/reader.h"
 #include "run_command.h"
 #include "script/engine.h"
@@ -80,6 +81,7 @@ class Replay {
   Fd position_;  // shares its offset with what the reader reads
   std::unique_ptr<sinks::FileSink> sink_;
   sinks::Files files_;  // the script's own
+  std::unique_ptr<recording::RecordedMaps> maps_;
   std::unique_ptr<script::Engine> engine_;
   std::vector<std::optional<size_t>> matches_;  // recorded → declared probe
   Selection selection_;

@@ -4,6 +4,7 @@
 #include <sys/utsname.h>
 
 #include "base/fd.h"
+#include "bpf/map_access.h"
 #include "kernel/features.h"
 
 namespace tracer {
@@ -71,7 +72,8 @@ std::vector<recording::Probe> describe_probes(
   for (size_t i = 0; i < artifacts.size(); ++i) {
     probes.push_back({.name = declared[i].name,
                       .parameters = declared[i].parameters,
-                      .schema = artifacts[i].schema});
+                      .schema = artifacts[i].schema,
+                      .maps = bpf::script_maps(artifacts[i])});
   }
   return probes;
 }

@@ -203,7 +203,9 @@ Result<bool> Session::load_script() {
                    [this](std::string_view bytes) {
                      // The sink may let us wait: not the script's fault.
                      watchdog_.leave();
-                     sink_->write(bytes);
+                     if (sink_) {  // a trace that is recorded shows nothing
+                       sink_->write(bytes);
+                     }
                      watchdog_.enter();
                    },
                .on_limit = [this] { end(End::kLimit); },
@@ -443,7 +445,11 @@ Result<void> Session::attach() {
     const bool is_table = declared_.processes && i + 1 == artifacts_.size();
     bound.push_back({.schema = &schema,
                      .is_process_table = is_table,
-                     .payload_is_off = payload_is_off(requests_[i])});
+                     .payload_is_off = payload_is_off(requests_[i]),
+                     .maps = bpf::script_maps(artifacts_[i])});
+    for (const events::Map& map : bound.back().maps) {
+      kernel_maps_.add(modules_[i].map(map.name), map);
+    }
     if (!is_table) {
       bound.back().declared = i;
     }
@@ -463,14 +469,17 @@ Result<void> Session::attach() {
   reader_ = TRY(bpf::Reader::open(maps_, *control_, queue_, std::move(rings_),
                                   std::move(reader)));
   clock_ = format::Clock::now();
-  if (shows()) {
-    TRY(engine_->bind(bound, options_.show, clock_));
-  }
   if (records()) {
     recorder_ = TRY(recording::Writer::create(
         std::move(recording_), describe_run(options_, declared_, clock_),
         describe_probes(declared_.probes, artifacts_),
         {.on_failure = [this] { end(End::kRecordingFailed); }}));
+    tap_ = std::make_unique<recording::MapTap>(kernel_maps_, *recorder_);
+  }
+  if (runs_script()) {
+    events::MapAccess* tap = tap_.get();
+    TRY(engine_->bind(bound, options_.show, clock_,
+                      tap != nullptr ? tap : &kernel_maps_));
   }
 
   // Before the first event: to find all processes of a large tree takes longer
@@ -745,7 +754,13 @@ void Session::run_script() {
         steady_clock::now().time_since_epoch().count());
   };
   watchdog_.enter();
-  failed(shows() ? engine_->start() : Result<void>());
+  if (tap_) {
+    tap_->at(clock_.start(), clock_.start());
+  }
+  failed(runs_script() ? engine_->start() : Result<void>());
+  if (tap_) {
+    tap_->flush();
+  }
   Timers timers(declared_.timers, clock_.start());
   auto next_look = steady_clock::now() + kLossInterval;
   while (!queue_.finished()) {
@@ -768,9 +783,15 @@ void Session::run_script() {
     }
   }
   failed(watch_loss());
-  if (shows() && !script_error_) {
+  if (tap_) {
+    tap_->at_end();
+  }
+  if (runs_script() && !script_error_) {
     watchdog_.enter();
     failed(engine_->finish());
+  }
+  if (tap_) {
+    tap_->flush();
   }
   script_done_.set_value();
 }
@@ -779,14 +800,20 @@ void Session::run_script() {
 Result<void> Session::fire(Timers& timers, uint64_t now) {
   while (timers.is_due(now)) {
     const Timers::Due due = timers.take(now);
+    Result<void> done;
+    if (tap_) {
+      tap_->at(due.ts, due.ts);
+    }
+    if (runs_script() && !script_error_) {
+      watchdog_.enter();
+      done = engine_->tick(due.timer);
+    }
     if (recorder_) {
+      tap_->flush();
       recorder_->tick(
           {.ts = due.ts, .timer = static_cast<uint32_t>(due.timer)});
     }
-    if (shows() && !script_error_) {
-      watchdog_.enter();
-      TRY(engine_->tick(due.timer));
-    }
+    TRY(std::move(done));
   }
   return {};
 }
@@ -799,22 +826,35 @@ void Session::wait_for_script() {
   script_thread_.join();
 }
 
-/// Recorded first, so that a script's mistake can be looked for in a replay.
+/// Recorded whatever comes of it, so that a script's mistake can be looked for
+/// in a replay; but behind what the script read of maps meanwhile.
 Result<void> Session::handle(const events::Batch& batch) {
+  if (tap_) {
+    tap_->at(batch.event(0)->ts, batch.event(batch.count() - 1)->ts);
+  }
+  Result<void> done;
+  if (runs_script() && !script_error_) {
+    watchdog_.enter();
+    done = engine_->run(batch);
+  }
+  if (!shows()) {
+    count(batch);
+  }
   if (recorder_) {
+    tap_->flush();
     const events::Batch& recorded = to_record_.apply(batch);
     record_users(recorded);
     recorder_->append(recorded);
   }
-  if (shows()) {
-    watchdog_.enter();
-    return script_error_ ? Result<void>() : engine_->run(batch);
-  }
+  return done;
+}
+
+/// Counts the events of a trace that is not shown.
+void Session::count(const events::Batch& batch) {
   const uint16_t first_record = process_type();
   for (const events::Header* event : batch.events()) {
     recorded_ += (event->type & events::kTypeMask) < first_record ? 1 : 0;
   }
-  return {};
 }
 
 Result<Loss> Session::read_loss() const {
@@ -835,10 +875,20 @@ Result<void> Session::watch_loss() {
                 " lost just now: " + known_loss_.causes[i].text);
     }
   }
-  if (recorder_) {
-    record_loss(known_loss_, counts);
+  const auto now =
+      static_cast<uint64_t>(steady_clock::now().time_since_epoch().count());
+  if (tap_) {
+    tap_->at(now, now);
   }
-  return script_error_ || !shows() ? Result<void>() : engine_->lost(counts);
+  Result<void> told;
+  if (runs_script() && !script_error_) {
+    told = engine_->lost(counts);
+  }
+  if (recorder_) {
+    tap_->flush();
+    record_loss(now, known_loss_, counts);
+  }
+  return told;
 }
 
 /// Names those users that the batch speaks of first.
@@ -861,10 +911,9 @@ void Session::record_users(const events::Batch& batch) {
   }
 }
 
-void Session::record_loss(const Loss& loss,
+void Session::record_loss(uint64_t ts, const Loss& loss,
                           const std::vector<script::LossCount>& counts) {
-  recording::Loss record{.ts = static_cast<uint64_t>(
-                             steady_clock::now().time_since_epoch().count())};
+  recording::Loss record{.ts = ts};
   for (size_t i = 0; i < counts.size(); ++i) {
     record.causes.push_back({.name = loss.causes[i].name,
                              .text = loss.causes[i].text,
@@ -904,6 +953,9 @@ Result<int> Session::stop() {
     command_->terminate();
   }
   control_->switch_off();
+  if (declared_.maps) {
+    detach_now();
+  }
   reader_->stop();
   wait_for_script();
   Result<void> recorded = finish_recording();
@@ -1014,12 +1066,33 @@ void Session::report() {
   }
 }
 
+/// For a script that reads maps: what at_end finds there is final. A program
+/// may count without asking whether the trace is still on.
+void Session::detach_now() {
+  const auto start = steady_clock::now();
+  std::vector<std::future<void>> closing;
+  for (bpf::Module& module : modules_) {
+    for (Fd& link : module.release_links()) {
+      closing.push_back(
+          std::async(std::launch::async,
+                     [closed = std::move(link)]() mutable { closed = Fd(); }));
+    }
+  }
+  const size_t count = closing.size();
+  closing.clear();  // waits
+  log::debug("detached " + std::to_string(count) + " programs in " +
+             std::to_string(since(start).count()) + " ms");
+}
+
 void Session::detach() {
   std::vector<Fd> links;
   for (bpf::Module& module : modules_) {
     for (Fd& link : module.release_links()) {
       links.push_back(std::move(link));
     }
+  }
+  if (links.empty()) {
+    return;  // detach_now() was here
   }
   // The kernel takes up to 0.1 s for each, and nobody should have to wait for
   // that: a child holds them and closes them, and nothing else.

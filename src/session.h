@@ -28,12 +28,14 @@
 #include "base/result.h"
 #include "base/user.h"
 #include "bpf/control.h"
+#include "bpf/map_access.h"
 #include "bpf/module.h"
 #include "bpf/reader.h"
 #include "command.h"
 #include "events/queue.h"
 #include "format/clock.h"
 #include "loss.h"
+#include "recording/maps.h"
 #include "recording/writer.h"
 #include "run_command.h"
 #include "script/engine.h"
@@ -95,12 +97,15 @@ class Session {
   void wait_for_script();
   Result<void> fire(Timers& timers, uint64_t now);
   Result<void> handle(const events::Batch& batch);
+  void count(const events::Batch& batch);
   void record_users(const events::Batch& batch);
-  void record_loss(const Loss& loss,
+  void record_loss(uint64_t ts, const Loss& loss,
                    const std::vector<script::LossCount>& counts);
   Result<void> finish_recording();
   /// Is the trace shown by the script, is it recorded?
   [[nodiscard]] bool shows() const { return options_.verb == Verb::kRun; }
+  /// What a script reads of maps is recorded, so it must read it.
+  [[nodiscard]] bool runs_script() const { return shows() || declared_.maps; }
   [[nodiscard]] bool records() const {
     return !shows() || !options_.record.empty();
   }
@@ -113,6 +118,7 @@ class Session {
   void report();
   int command_status();
   void detach();
+  void detach_now();
 
   const Paths paths_;
   RunCommand options_;
@@ -148,7 +154,9 @@ class Session {
 
   script::Declared declared_;
   format::Clock clock_ = format::Clock::now();
+  bpf::KernelMaps kernel_maps_;
   std::unique_ptr<recording::Writer> recorder_;
+  std::unique_ptr<recording::MapTap> tap_;  // if there is a recorder
   TableFilter to_record_;
   std::set<uint32_t> named_users_;  // in the recording
   uint64_t recorded_ = 0;           // events of a trace that is not shown

@@ -72,10 +72,20 @@ end
 
 ---@class tracer.Probe
 local Probe = {}
-Probe.__index = function(_, name)
+Probe.__index = function(probe, name)
   local method = rawget(Probe, name)
-  if method == nil and type(name) == "string" then
-    local near = options.suggest(name, { "filter", "format", "on", "to" })
+  if name == "map" then
+    local bound = rawget(probe, "bound_")
+    if not bound then
+      error("probe.map: the trace does not run yet; maps are read in handlers " ..
+        "and in at_end", 2)
+    end
+    local maps = require("tracer.map").of(bound.schema.types, bound.maps)
+    rawset(probe, "map", maps)
+    return maps
+  elseif method == nil and type(name) == "string" then
+    local near = options.suggest(name, { "filter", "format", "map", "on",
+      "to" })
     error(("a probe has no %q%s"):format(name,
       near and ("; did you mean %q?"):format(near) or ""), 2)
   end
@@ -385,6 +395,8 @@ local PAYLOAD_FIELDS = { data = true, truncated = true }
 -- What shows that a handler may end the trace, or that targets may change.
 local STOP, TARGETS = { stop = true }, { targets = true }
 local stops, targets = false, false
+-- What shows that a script reads maps.
+local MAP_FIELDS = { map = true }
 
 --- A probe without handlers shows all there is.
 local function shows_whole_events()
@@ -407,12 +419,13 @@ function M.load(r)
     error(message, 0)
   end
   setfenv(chunk, environment())
-  local processes, payload = false, false
+  local processes, payload, maps = false, false, false
   local function look(code)
     stops = stops or names.occur(code, STOP)
     targets = targets or names.occur(code, TARGETS)
     processes = processes or names.occur(code, PROCESS_FIELDS)
     payload = payload or names.occur(code, PAYLOAD_FIELDS)
+    maps = maps or names.occur(code, MAP_FIELDS)
   end
   look(chunk)
   local stop = names.watch(r.library, look)
@@ -428,18 +441,22 @@ function M.load(r)
   return { probes = sources, base = parsed.base, timers = intervals,
     positionals = parsed.positionals, processes = processes,
     targets = targets,
-    payload = payload or shows_whole_events() }
+    payload = payload or shows_whole_events(), maps = maps }
 end
 
 --- Makes the loop over events. `run` has: json (boolean), prefix (boolean: a
 --- time before each text), limit (0: none), and probes, in the order in which
 --- their events are numbered, each with its schema's types and events, and
 --- declared: which of the script's probes it is (none: its events are left
---- out), or process_table: its events are records of the process table.
+--- out), or process_table: its events are records of the process table; and its
+--- maps.
 function M.bind(run)
   for _, bound in ipairs(run.probes) do
     bound.probe = probes[bound.declared]
     run.processes = run.processes or bound.process_table
+    if bound.probe then
+      rawset(bound.probe, "bound_", bound)
+    end
   end
   run.stop = stops
   output.json, output.prefix, output.replay = run.json, run.prefix, run.replay

@@ -288,6 +288,8 @@ local Sink = {}
 function Sink:write(text) end
 
 ---@class Probe
+---@field map table<string, Map> the maps that its C declares, by their names;
+---  in handlers and at_end, not before the trace runs
 local Probe = {}
 
 --- Sends what is shown of this probe's events, text or JSON, to a sink instead
@@ -359,5 +361,86 @@ function Event:quote(name, buf) end
 --- The event for later: e itself is valid inside its handler alone.
 ---@return Event
 function Event:copy() end
+--- A map of a probe: hash (per CPU, LRU, trie) or array (per CPU), or a queue
+--- or stack, which has pop, push, peek, drain and clear alone. Integers are Lua
+--- numbers, exact up to 2^53; arrays of char are strings; structs are tables
+--- with their fields, arrays lists. What is read is a copy. A key or value that
+--- is not of the map's type raises.
+---@class Map
+local Map = {}
+
+--- The value of a key, or nil. Of a per-CPU map the sum over all CPUs, member
+--- by member.
+---@param key any
+---@return any
+function Map:get(key) end
+
+--- The values of a key in a per-CPU map, by CPU from 1 on, or nil.
+---@param key any
+---@return any[]?
+function Map:get_each(key) end
+
+--- The exact value of a key in a map of integers, as a 64-bit cdata, or nil.
+---@param key any
+---@return ffi.cdata*?
+function Map:u64(key) end
+
+--- Sets the value of a key; fields of a struct that are left out become zero.
+--- In a per-CPU map the first CPU gets the value and the others zero. nil and a
+--- message if the map is full.
+---@param key any
+---@param value any
+---@return true?
+---@return string? message
+function Map:set(key, value) end
+
+--- Deletes a key of a hash. False if there was none.
+---@param key any
+---@return boolean
+function Map:delete(key) end
+
+--- for key, value in map:pairs(): all entries as they are at the call.
+---@return fun(): any, any
+function Map:pairs() end
+
+--- Reads all entries and takes them out; of an array those that are not zero,
+--- which become zero. Without `fn`, for a for loop like pairs(). With it, the
+--- list of what it returns for each entry: one table, or values that become
+--- one; nothing leaves the entry out. Of a queue there is only a value.
+---
+---     tracer.table { rows = p.map.counts:drain(function(key, value)
+---       return key.comm, value.calls
+---     end) }
+---@param fn (fun(key: any, value: any): ...)?
+---@return any
+function Map:drain(fn) end
+
+--- Takes all entries out; of an array it makes all of them zero.
+function Map:clear() end
+
+--- How many entries there are. An array always has all of its own.
+---@return integer
+function Map:count() end
+
+--- for key, counts in map:histograms(): the histograms of a BPF_HISTOGRAM. The
+--- key is a table without its slot, or false, if it is an integer. The counts
+--- are a list by slot, counts[1] that of bpf_log2's first slot, with zeroes for
+--- gaps; counts[0] is there, too.
+---@return fun(): table|false, integer[]
+function Map:histograms() end
+
+--- Takes the next value of a queue or a stack; nil if there is none.
+---@return any
+function Map:pop() end
+
+--- The next value of a queue or a stack, which stays there.
+---@return any
+function Map:peek() end
+
+--- Puts a value into a queue or on a stack. nil and a message if it is full.
+---@param value any
+---@return true?
+---@return string? message
+function Map:push(value) end
 
 return tracer

@@ -19,8 +19,7 @@ namespace tracer::artifact {
 /// Changes whenever the encoding of Artifact or Request changes.
 inline constexpr uint32_t kFormatVersion = 3;
 
-/// "No type" for Map::key_type and Map::value_type.
-inline constexpr uint32_t kNoType = UINT32_MAX;
+using events::kNoType;
 
 struct Map {
   std::string name;

@@ -38,6 +38,10 @@ Result<Fd> create_map(const artifact::Map& map, size_t ring_bytes) {
     // is the only kind that a program on any hook may add to.
     options.map_flags |= BPF_F_NO_PREALLOC;
   }
+  if (map.type == BPF_MAP_TYPE_ARRAY) {
+    // For KernelMaps, which takes words out of them in one step.
+    options.map_flags |= BPF_F_MMAPABLE;
+  }
   uint32_t max_entries = map.max_entries;
   if (map.type == BPF_MAP_TYPE_PERF_EVENT_ARRAY ||
       map.name == "tracer_markers") {

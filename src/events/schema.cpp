@@ -131,17 +131,17 @@ bool is_name(std::string_view text) {
          });
 }
 
-/// Looks at the types that events are made of, at each of them once.
-class EventCheck {
+/// Looks at the types that events or maps are made of, at each of them once.
+class TypeCheck {
  public:
-  explicit EventCheck(const Schema& schema)
+  explicit TypeCheck(const Schema& schema)
       : schema_(schema), values_(schema.types.size()) {}
 
   Result<void> run(const EventType& event) {
     if (!is_name(event.name)) {
       return fail("an event has no proper name");
     }
-    event_ = event.name;
+    subject_ = "the event " + event.name;
     const Type& record = schema_.types[event.type];
     if (record.kind != Kind::kStruct || record.size < kHeaderSize ||
         record.size > kMaxEventSize) {
@@ -156,9 +156,38 @@ class EventCheck {
     return {};
   }
 
+  Result<void> run(const Map& map) {
+    if (!is_name(map.name)) {
+      return fail("a map has no proper name");
+    }
+    subject_ = "the map " + map.name;
+    constexpr uint32_t kMostBytes = uint32_t{1} << 20;
+    constexpr uint32_t kMostCpus = 8192;
+    if (map.key_size > kMostBytes || map.value_size > kMostBytes ||
+        map.values == 0 || map.values > (map.is_per_cpu ? kMostCpus : 1)) {
+      return wrong("is of an impossible size");
+    }
+    TRY(check_part(map.key_type, map.key_size));
+    return check_part(map.value_type, map.value_size);
+  }
+
  private:
+  /// A key or a value.
+  Result<void> check_part(uint32_t type, uint32_t size) {
+    if (type == kNoType) {
+      return {};
+    }
+    if (type >= schema_.types.size() || schema_.types[type].size != size) {
+      return wrong("has a type of another size than its own");
+    }
+    if (TRY(values(type)) > kMostValues) {
+      return wrong("has too many members");
+    }
+    return {};
+  }
+
   [[nodiscard]] tl::unexpected<Error> wrong(const std::string& what) const {
-    return fail("the event " + event_ + " " + what);
+    return fail(subject_ + " " + what);
   }
   [[nodiscard]] tl::unexpected<Error> wrong(const Member& member,
                                             const std::string& what) const {
@@ -313,7 +342,7 @@ class EventCheck {
   }
 
   const Schema& schema_;
-  std::string event_;             // its name, for messages
+  std::string subject_;           // for messages
   std::vector<uint64_t> values_;  // by type; 0: not looked at yet
 };
 
@@ -343,11 +372,15 @@ Schema read_schema(ByteReader& in) {
 }
 
 Result<void> check_events(const Schema& schema) {
-  EventCheck check(schema);
+  TypeCheck check(schema);
   for (const EventType& event : schema.events) {
     TRY(check.run(event));
   }
   return {};
+}
+
+Result<void> check_map(const Schema& schema, const Map& map) {
+  return TypeCheck(schema).run(map);
 }
 
 }  // namespace tracer::events

@@ -66,6 +66,22 @@ struct Schema {
   std::vector<EventType> events;
 };
 
+/// "No type" for Map::key_type and Map::value_type.
+inline constexpr uint32_t kNoType = UINT32_MAX;
+
+/// A map of a probe that scripts may read (events/map_access.h).
+struct Map {
+  std::string name;
+  uint32_t type = 0;  // BPF_MAP_TYPE_*
+  uint32_t key_size = 0;
+  uint32_t value_size = 0;
+  uint32_t max_entries = 0;
+  uint32_t key_type = kNoType;    // index into Schema::types
+  uint32_t value_type = kNoType;  // index into Schema::types
+  bool is_per_cpu = false;
+  uint32_t values = 1;  // of each key: one for each CPU, or one
+};
+
 void write_schema(ByteWriter& out, const Schema& schema);
 
 /// Reads what write_schema wrote. Indices that point outside the table, and
@@ -86,5 +102,10 @@ inline constexpr uint32_t kMaxEventSize = 65535;
 /// reads a member reads within the event. The schema must have come from
 /// read_schema(): indices are not checked again.
 Result<void> check_events(const Schema& schema);
+
+/// The same for the keys and values of a map: it has a proper name and
+/// possible sizes, and its types, where it has any, are of just these sizes
+/// and as sound as an event's.
+Result<void> check_map(const Schema& schema, const Map& map);
 
 }  // namespace tracer::events

@@ -73,6 +73,36 @@ Result<Meta> decode_meta(std::string_view payload) {
   return checked(in, std::move(meta));
 }
 
+namespace {
+
+void write_map(ByteWriter& out, const events::Map& map) {
+  out.text(map.name);
+  out.number(map.type);
+  out.number(map.key_size);
+  out.number(map.value_size);
+  out.number(map.max_entries);
+  out.number(map.key_type);
+  out.number(map.value_type);
+  out.number(map.is_per_cpu);
+  out.number(map.values);
+}
+
+events::Map read_map(ByteReader& in) {
+  events::Map map;
+  map.name = in.text();
+  in.number(map.type);
+  in.number(map.key_size);
+  in.number(map.value_size);
+  in.number(map.max_entries);
+  in.number(map.key_type);
+  in.number(map.value_type);
+  in.number(map.is_per_cpu);
+  in.number(map.values);
+  return map;
+}
+
+}  // namespace
+
 std::string encode(const std::vector<Probe>& probes) {
   ByteWriter out;
   out.list(probes, [&](const Probe& probe) {
@@ -83,6 +113,10 @@ std::string encode(const std::vector<Probe>& probes) {
     });
     events::write_schema(out, probe.schema);
   });
+  // Behind what the first version of the format had.
+  for (const Probe& probe : probes) {
+    out.list(probe.maps, [&](const events::Map& map) { write_map(out, map); });
+  }
   return out.bytes();
 }
 
@@ -98,6 +132,11 @@ Result<std::vector<Probe>> decode_probes(std::string_view payload) {
     });
     probe.schema = events::read_schema(in);
   });
+  if (!in.at_end()) {
+    for (Probe& probe : probes) {
+      in.list([&] { probe.maps.push_back(read_map(in)); });
+    }
+  }
   probes = TRY(checked(in, std::move(probes)));
   TRY(check_probes(probes));
   return probes;
@@ -163,6 +202,38 @@ Result<User> decode_user(std::string_view payload) {
   return checked(in, user);
 }
 
+std::string encode(const MapCalls& calls) {
+  ByteWriter out;
+  out.number(calls.first);
+  out.number(calls.last);
+  out.list(calls.calls, [&](const MapCall& call) {
+    out.number(call.map);
+    out.number(call.op);
+    out.number(call.status);
+    out.number(call.goes_on);
+    out.text(call.in);
+    out.text(call.out);
+  });
+  return out.bytes();
+}
+
+Result<MapCalls> decode_map_calls(std::string_view payload) {
+  ByteReader in(payload);
+  MapCalls calls;
+  in.number(calls.first);
+  in.number(calls.last);
+  in.list([&] {
+    MapCall& call = calls.calls.emplace_back();
+    in.number(call.map);
+    in.number(call.op);
+    in.number(call.status);
+    in.number(call.goes_on);
+    call.in = in.text();
+    call.out = in.text();
+  });
+  return checked(in, std::move(calls));
+}
+
 std::string encode(const Totals& totals) {
   ByteWriter out;
   out.number(totals.events);
@@ -191,6 +262,12 @@ Result<void> check_probes(const std::vector<Probe>& probes) {
       return tl::unexpected(
           std::move(sound).error().context("the probe " + probe.name));
     }
+    for (const events::Map& map : probe.maps) {
+      if (Result<void> sound = events::check_map(probe.schema, map); !sound) {
+        return tl::unexpected(
+            std::move(sound).error().context("the probe " + probe.name));
+      }
+    }
     types += probe.schema.events.size();
   }
   if (types > size_t{events::kTypeMask} + 1) {
@@ -202,6 +279,14 @@ Result<void> check_probes(const std::vector<Probe>& probes) {
 bool is_process_table(const Probe& probe) {
   return probe.name == "processes" && probe.schema.events.size() == 1 &&
          probe.schema.events[0].name == "process";
+}
+
+std::vector<events::Map> all_maps(const std::vector<Probe>& probes) {
+  std::vector<events::Map> maps;
+  for (const Probe& probe : probes) {
+    maps.insert(maps.end(), probe.maps.begin(), probe.maps.end());
+  }
+  return maps;
 }
 
 std::vector<uint32_t> struct_sizes(const std::vector<Probe>& probes) {

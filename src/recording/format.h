@@ -5,8 +5,8 @@
 // the format; this is the same in code, and a test compares the two.
 //
 // A file is a FileHead and then blocks, each a BlockHeader and its payload:
-// META, SCHEMA, then EVENTS, LOSS, TICK and USER in the order in which they
-// happened, END, INDEX, and behind the last block a Trailer. Everything is
+// META, SCHEMA, then EVENTS, LOSS, TICK, USER and MAPS in the order in which
+// they happened, END, INDEX, and behind the last block a Trailer. Everything is
 // little-endian; integers, texts and lists in payloads are as base/bytes.h has
 // them.
 //
@@ -25,6 +25,7 @@
 
 #include "base/result.h"
 #include "events/batch.h"
+#include "events/map_access.h"
 #include "events/schema.h"
 
 namespace tracer::recording {
@@ -39,7 +40,7 @@ inline constexpr std::array<char, 8> kMagic = {'\x8f', 't',  'r',    'c',
 /// Another major version cannot be read; a greater minor one has more kinds of
 /// blocks, or more at the end of their payloads.
 inline constexpr uint16_t kMajor = 1;
-inline constexpr uint16_t kMinor = 0;
+inline constexpr uint16_t kMinor = 1;
 
 /// These 16 bytes keep their meaning in all versions.
 struct FileHead {
@@ -59,6 +60,7 @@ enum class BlockKind : uint16_t {
   kEnd = 6,
   kIndex = 7,
   kUser = 8,
+  kMaps = 9,
 };
 
 /// The payload is a zstd frame; otherwise it is stored as it is.
@@ -67,11 +69,11 @@ inline constexpr uint16_t kCompressed = 1;
 struct BlockHeader {
   BlockKind kind = BlockKind::kMeta;
   uint16_t flags = 0;
-  uint32_t stored_size = 0;       // of the payload in the file
-  uint32_t raw_size = 0;          // of the payload, decompressed
-  uint32_t events = 0;            // EVENTS: how many
-  uint64_t first = 0;             // EVENTS: earliest time; otherwise: its time
-  uint64_t last = 0;              // EVENTS: latest time; otherwise: its time
+  uint32_t stored_size = 0;  // of the payload in the file
+  uint32_t raw_size = 0;     // of the payload, decompressed
+  uint32_t events = 0;       // EVENTS: how many
+  uint64_t first = 0;        // EVENTS, MAPS: earliest time; otherwise: its time
+  uint64_t last = 0;         // EVENTS, MAPS: latest time; otherwise: its time
   uint32_t payload_checksum = 0;  // CRC-32C of the payload in the file
   uint32_t checksum = 0;          // CRC-32C of the bytes before it
 };
@@ -127,6 +129,9 @@ struct Probe {
   std::string name;
   std::map<std::string, std::vector<int64_t>> parameters;
   events::Schema schema;
+  /// Those that a script may ask for. The maps of all probes are numbered
+  /// through, in order.
+  std::vector<events::Map> maps;
 };
 
 /// Is it what a live run adds to the script's probes (probes/processes.bpf.c)?
@@ -160,6 +165,25 @@ struct User {
   std::string name;
 };
 
+/// What a script asked of a map, and what it was told.
+struct MapCall {
+  uint32_t map = 0;
+  events::MapOp op = events::MapOp::kGet;
+  events::MapStatus status = events::MapStatus::kNothing;
+  bool goes_on = false;  // the next call has more of the answer
+  std::string in;
+  std::string out;
+};
+
+/// The calls that a script makes while it handles the events behind this
+/// point, those from `first` to `last`; those at the end of the run are from 0
+/// to UINT64_MAX.
+struct MapCalls {
+  uint64_t first = 0;
+  uint64_t last = UINT64_MAX;
+  std::vector<MapCall> calls;
+};
+
 /// The run as a whole, when it ended in order.
 struct Totals {
   uint64_t events = 0;  // in the recording
@@ -184,6 +208,7 @@ std::string encode(const std::vector<Probe>& probes);
 std::string encode(const Loss& loss);
 std::string encode(const Tick& tick);
 std::string encode(const User& user);
+std::string encode(const MapCalls& calls);
 std::string encode(const Totals& totals);
 
 Result<Meta> decode_meta(std::string_view payload);
@@ -192,10 +217,17 @@ Result<std::vector<Probe>> decode_probes(std::string_view payload);
 Result<Loss> decode_loss(std::string_view payload);
 Result<Tick> decode_tick(std::string_view payload);
 Result<User> decode_user(std::string_view payload);
+/// Says nothing of whether there are such maps, keys and values: who uses them
+/// does (recording/maps.h).
+Result<MapCalls> decode_map_calls(std::string_view payload);
 Result<Totals> decode_totals(std::string_view payload);
 
-/// events::check_events for each, and no more event types than have numbers.
+/// events::check_events and check_map for each, and no more event types than
+/// have numbers.
 Result<void> check_probes(const std::vector<Probe>& probes);
+
+/// The maps of all probes, by their numbers.
+std::vector<events::Map> all_maps(const std::vector<Probe>& probes);
 
 /// The size of each event type's struct, by the event's number.
 std::vector<uint32_t> struct_sizes(const std::vector<Probe>& probes);

@@ -26,6 +26,7 @@ struct Summary {
   void operator()(Loss& loss) { info.loss = std::move(loss); }
   void operator()(const Tick& /*tick*/) { ++info.ticks; }
   void operator()(const User& /*user*/) {}
+  void operator()(const MapCalls& /*calls*/) {}
   void operator()(Gap& gap) {
     ++info.gap_count;
     info.missing += gap.events;

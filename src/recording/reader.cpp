@@ -276,8 +276,9 @@ Result<std::optional<Reader::Item>> Reader::read_block(
     const BlockHeader& header) {
   // A name holds for all that comes, whatever part is selected.
   const bool is_user = header.kind == BlockKind::kUser;
-  const bool is_item = is_user || (header.kind >= BlockKind::kEvents &&
-                                   header.kind <= BlockKind::kEnd);
+  const bool is_item = is_user || header.kind == BlockKind::kMaps ||
+                       (header.kind >= BlockKind::kEvents &&
+                        header.kind <= BlockKind::kEnd);
   const bool has_time = is_item && !is_user && header.kind != BlockKind::kEnd;
   if (!is_item || (has_time && !is_selected(header.first, header.last))) {
     std::optional<Gap> gap = TRY(skip_payload(header));
@@ -303,6 +304,8 @@ Result<std::optional<Reader::Item>> Reader::read_block(
       return item_of(decode_tick(bytes));
     case BlockKind::kUser:
       return item_of(decode_user(bytes));
+    case BlockKind::kMaps:
+      return item_of(decode_map_calls(bytes));
     case BlockKind::kEnd: {
       Result<Totals> totals = decode_totals(bytes);
       if (!totals) {

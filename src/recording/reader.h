@@ -44,7 +44,8 @@ struct End {
 class Reader {
  public:
   /// A batch is not empty, and stays valid until the next call of next().
-  using Item = std::variant<const events::Batch*, Loss, Tick, User, Gap, End>;
+  using Item =
+      std::variant<const events::Batch*, Loss, Tick, User, MapCalls, Gap, End>;
 
   /// What was read of EVENTS blocks.
   struct Amount {

@@ -125,15 +125,19 @@ std::byte* Writer::room(size_t size) {
 }
 
 void Writer::loss(const Loss& loss) {
-  small_block(BlockKind::kLoss, loss.ts, encode(loss));
+  small_block(BlockKind::kLoss, loss.ts, loss.ts, encode(loss));
 }
 
 void Writer::tick(const Tick& tick) {
-  small_block(BlockKind::kTick, tick.ts, encode(tick));
+  small_block(BlockKind::kTick, tick.ts, tick.ts, encode(tick));
 }
 
 void Writer::user(const User& user) {
-  small_block(BlockKind::kUser, user.ts, encode(user));
+  small_block(BlockKind::kUser, user.ts, user.ts, encode(user));
+}
+
+void Writer::maps(const MapCalls& calls) {
+  small_block(BlockKind::kMaps, calls.first, calls.last, encode(calls));
 }
 
 void Writer::flush_if_older(std::chrono::nanoseconds age) {
@@ -146,7 +150,7 @@ void Writer::flush_if_older(std::chrono::nanoseconds age) {
 Result<void> Writer::finish(Totals totals) {
   if (thread_.joinable()) {
     totals.events = events_;
-    small_block(BlockKind::kEnd, 0, encode(totals));
+    small_block(BlockKind::kEnd, 0, 0, encode(totals));
     {
       const std::lock_guard lock(mutex_);
       ended_ = true;
@@ -173,12 +177,13 @@ void Writer::close_block() {
 }
 
 /// A block of its own: what stands in it has its place among the events.
-void Writer::small_block(BlockKind kind, uint64_t ts,
+void Writer::small_block(BlockKind kind, uint64_t first, uint64_t last,
                          const std::string& payload) {
   close_block();
   Block block;
   block.kind = kind;
-  block.first = block.last = ts;
+  block.first = first;
+  block.last = last;
   block.bytes.reset(new std::byte[kHead + payload.size()]);
   block.capacity = kHead + payload.size();
   memcpy(block.bytes.get() + kHead, payload.data(), payload.size());

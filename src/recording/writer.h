@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Writer: makes a recording while it happens. append(), loss() and tick() copy
-// into a block; a thread of its own compresses full blocks and writes them. Up
+// Writer: makes a recording while it happens. append() and the like copy into a
+// block; a thread of its own compresses full blocks and writes them. Up
 // to 16 MiB wait for that thread; then these calls wait too, so that nothing
 // is missing from a recording, and the events pile up where they are cheap to
 // count. Nothing is allocated for an event: blocks are used again.
@@ -64,6 +64,7 @@ class Writer {
   void loss(const Loss& loss);
   void tick(const Tick& tick);
   void user(const User& user);
+  void maps(const MapCalls& calls);
 
   /// Hands the events on if the oldest that still waits for a full block was
   /// appended `age` ago: what a killed tracer does not lose.
@@ -96,7 +97,8 @@ class Writer {
   Result<void> begin(const Meta& meta, const std::vector<Probe>& probes);
   std::byte* room(size_t size);
   void close_block();
-  void small_block(BlockKind kind, uint64_t ts, const std::string& payload);
+  void small_block(BlockKind kind, uint64_t first, uint64_t last,
+                   const std::string& payload);
   void push(Block block);
   Block empty_block();
   void stop();

@@ -68,6 +68,13 @@ const char* tracer_last_text(void* engine) {
 size_t tracer_last_size(void* engine) {
   return static_cast<tracer::script::Engine*>(engine)->last_text().size();
 }
+uint32_t tracer_map_call(void* engine, uint32_t map, uint32_t op,
+                         const void* in, size_t size) {
+  return static_cast<uint32_t>(
+      static_cast<tracer::script::Engine*>(engine)->map_call(
+          map, static_cast<tracer::events::MapOp>(op),
+          {static_cast<const char*>(in), size}));
+}
 size_t tracer_event_prefix(void* engine, const void* event, char* out) {
   return static_cast<tracer::script::Engine*>(engine)->event_prefix(
       static_cast<const tracer::events::Header*>(event), out);
@@ -176,6 +183,31 @@ const char* kind_name(events::Kind kind) {
   constexpr std::array kNames = {"int",     "bool",  "char",   "float", "enum",
                                  "pointer", "array", "struct", "union"};
   return kNames[static_cast<size_t>(kind)];
+}
+
+/// Pushes the list of a probe's maps, of which the first has this number.
+void push_maps(lua_State* lua, const std::vector<events::Map>& maps,
+               size_t first) {
+  lua_newtable(lua);
+  for (size_t i = 0; i < maps.size(); ++i) {
+    const events::Map& map = maps[i];
+    lua_newtable(lua);
+    set_text(lua, "name", map.name);
+    set_number(lua, "number", static_cast<double>(first + i));
+    set_number(lua, "type", map.type);
+    set_number(lua, "key_size", map.key_size);
+    set_number(lua, "value_size", map.value_size);
+    set_number(lua, "max_entries", map.max_entries);
+    if (map.key_type != events::kNoType) {
+      set_number(lua, "key_type", map.key_type + 1.0);
+    }
+    if (map.value_type != events::kNoType) {
+      set_number(lua, "value_type", map.value_type + 1.0);
+    }
+    set_flag(lua, "is_per_cpu", map.is_per_cpu);
+    set_number(lua, "values", map.values);
+    lua_rawseti(lua, -2, static_cast<int>(i) + 1);
+  }
 }
 
 std::string quoted_list(const std::string& folder) {
@@ -405,6 +437,9 @@ Declared Engine::read_declared() {
     declared.timers.push_back(
         static_cast<uint64_t>(std::llround(lua_tonumber(lua_, -1) * 1e9)));
   });
+  lua_getfield(lua_, -1, "maps");
+  declared.maps = lua_toboolean(lua_, -1) != 0;
+  lua_pop(lua_, 1);
   each(lua_, "positionals", [&] {
     lua_pushvalue(lua_, -1);
     declared.positionals.push_back(pop_text(lua_));
@@ -459,8 +494,11 @@ void Engine::push_schema(const events::Schema& schema) {
 }
 
 Result<void> Engine::bind(const std::vector<BoundProbe>& probes,
-                          const RunOptions& options, format::Clock clock) {
+                          const RunOptions& options, format::Clock clock,
+                          events::MapAccess* maps) {
   clock_ = clock;
+  maps_ = maps;
+  size_t map_number = 0;
   time_ = options.time;
   replay_ = options.replay;
   push_runtime("bind");
@@ -479,6 +517,9 @@ Result<void> Engine::bind(const std::vector<BoundProbe>& probes,
     lua_newtable(lua_);
     push_schema(*probe.schema);
     lua_setfield(lua_, -2, "schema");
+    push_maps(lua_, probe.maps, map_number);
+    lua_setfield(lua_, -2, "maps");
+    map_number += probe.maps.size();
     if (probe.declared) {
       set_number(lua_, "declared", static_cast<double>(*probe.declared) + 1);
     }
@@ -699,6 +740,17 @@ double Engine::process_text(uint32_t pid, uint32_t field) {
   }
   last_text_ = text->text;
   return static_cast<double>(text->id);
+}
+
+/// last_text() has the answer until the next call.
+events::MapStatus Engine::map_call(uint32_t map, events::MapOp op,
+                                   std::string_view in) {
+  const events::MapAnswer answer =
+      maps_ != nullptr
+          ? maps_->call(map, op, in)
+          : events::MapAnswer{events::MapStatus::kFailed, "there are no maps"};
+  last_text_ = answer.bytes;
+  return answer.status;
 }
 
 }  // namespace tracer::script

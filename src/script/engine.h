@@ -24,6 +24,7 @@
 #include "base/paths.h"
 #include "base/result.h"
 #include "events/batch.h"
+#include "events/map_access.h"
 #include "events/processes.h"
 #include "events/schema.h"
 #include "format/clock.h"
@@ -76,6 +77,7 @@ struct Declared {
   bool payload = true;                    // e.data or e.truncated
   std::vector<uint64_t> timers;           // of tracer.every, in nanoseconds
   bool targets = false;                   // tracer.targets
+  bool maps = false;                      // probe.map
 };
 
 /// Events lost for one cause: since the last time, and in all.
@@ -91,6 +93,7 @@ struct BoundProbe {
   std::optional<size_t> declared;  // which of the script's probes; or none
   bool is_process_table = false;   // then its events are records of the table
   bool payload_is_off = false;     // nobody wants it, so it was not captured
+  std::vector<events::Map> maps;   // numbered through over all probes
 };
 
 /// How the run shows events.
@@ -129,9 +132,11 @@ class Engine {
 
   /// Makes the loop. The events of `probes` are numbered through, in their
   /// order; their schemas must outlive the engine. Events of a probe that the
-  /// script did not declare are left out.
+  /// script did not declare are left out. `maps`, where there are any, answers
+  /// what the script asks of them, and must outlive the engine, too.
   Result<void> bind(const std::vector<BoundProbe>& probes,
-                    const RunOptions& options, format::Clock clock);
+                    const RunOptions& options, format::Clock clock,
+                    events::MapAccess* maps = nullptr);
 
   /// Calls what the script registered for the start.
   Result<void> start();
@@ -181,6 +186,8 @@ class Engine {
   void write_file(double file, std::string_view bytes);
   void process_record(const events::Header* event);
   double process_text(uint32_t pid, uint32_t field);
+  events::MapStatus map_call(uint32_t map, events::MapOp op,
+                             std::string_view in);
   [[nodiscard]] std::string_view last_text() const { return last_text_; }
 
  private:
@@ -213,6 +220,7 @@ class Engine {
   std::unordered_map<uint32_t, std::string> user_names_;
   std::string_view last_text_;  // what process_text() and others have found
   std::string message_;         // the same, where nobody else keeps it
+  events::MapAccess* maps_ = nullptr;
   uint64_t delivered_ = 0;
   std::vector<format::JsonPlan> json_;  // by event type
   std::vector<std::string> event_names_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "recording/format.h"
 
+#include <optional>
 #include <sstream>
 
 #include "sample.h"
@@ -60,15 +61,23 @@ TEST(Format, OfTheDocumentCanBeRead) {
 }
 
 TEST(Format, OfPayloadsIsRefusedWhereverItIsCut) {
-  const auto refused = [](const std::string& whole, auto decode) {
+  const auto refused = [](const std::string& whole, auto decode,
+                          std::optional<size_t> but = {}) {
     EXPECT_TRUE(decode(whole));
     EXPECT_TRUE(decode(whole + "of a later version"));
     for (size_t size = 0; size < whole.size(); ++size) {
-      EXPECT_FALSE(decode(std::string_view(whole).substr(0, size))) << size;
+      EXPECT_EQ(decode(std::string_view(whole).substr(0, size)).has_value(),
+                size == but)
+          << size;
     }
   };
   refused(encode(sample_meta()), decode_meta);
-  refused(encode(sample_probes()), decode_probes);
+  // The format 1.0 ended before the maps of the two probes.
+  const std::string probes = encode(sample_probes());
+  refused(probes, decode_probes, probes.size() - 2 * sizeof(uint32_t));
+  refused(encode(MapCalls{
+              .calls = {{.map = 1, .goes_on = true, .in = "a", .out = "b"}}}),
+          decode_map_calls);
   refused(encode(sample_loss(1)), decode_loss);
   refused(encode(Tick{.ts = 1, .timer = 2}), decode_tick);
   refused(encode(Totals{.seen = 1, .reason = "done"}), decode_totals);
@@ -82,6 +91,57 @@ TEST(Format, TakesNoMoreTypesOfEventsThanHaveNumbers) {
                              probe.schema.events[0]);
   EXPECT_TRUE(check_probes({probe}));
   EXPECT_FALSE(check_probes({probe, Probe{"q", {}, maker.schema()}}));
+}
+
+TEST(Format, KeepsTheMapsOfProbes) {
+  std::vector<Probe> probes = sample_probes();
+  const uint32_t number = 0;
+  probes[1].maps = {{.name = "counts",
+                     .type = 5,
+                     .key_size = probes[1].schema.types[number].size,
+                     .value_size = 8,
+                     .max_entries = 100,
+                     .key_type = number,
+                     .is_per_cpu = true,
+                     .values = 4}};
+  const auto read = decode_probes(encode(probes));
+  ASSERT_TRUE(read);
+  EXPECT_TRUE((*read)[0].maps.empty());
+  ASSERT_EQ(all_maps(*read).size(), 1);
+  const events::Map map = all_maps(*read)[0];
+  EXPECT_EQ(map.name, "counts");
+  EXPECT_EQ(map.type, 5);
+  EXPECT_EQ(map.key_type, number);
+  EXPECT_EQ(map.value_type, events::kNoType);
+  EXPECT_EQ(map.max_entries, 100);
+  EXPECT_EQ(events::value_room(map), 32);
+}
+
+TEST(Format, TakesNoMapsThatCannotBe) {
+  const events::Map good{
+      .name = "m", .type = 1, .key_size = 8, .value_size = 4};
+  const auto check = [](const events::Map& map) {
+    std::vector<Probe> probes = sample_probes();
+    probes[0].maps = {map};
+    return check_probes(probes);
+  };
+  EXPECT_TRUE(check(good));
+  for (const auto& spoil : std::vector<void (*)(events::Map&)>{
+           [](auto& map) { map.name = "no name"; },
+           [](auto& map) { map.key_size = 1 << 24; },
+           [](auto& map) { map.value_size = UINT32_MAX; },
+           [](auto& map) { map.values = 0; }, [](auto& map) { map.values = 2; },
+           [](auto& map) {
+             map.is_per_cpu = true;
+             map.values = 100'000;
+           },
+           [](auto& map) { map.key_type = 100'000; },
+           [](auto& map) { map.key_type = 1; },  // of another size
+       }) {
+    events::Map map = good;
+    spoil(map);
+    EXPECT_FALSE(check(map));
+  }
 }
 
 }  // namespace

@@ -16,6 +16,7 @@
 #include "../script/events.h"
 #include "base/fd.h"
 #include "recording/format.h"
+#include "recording/maps.h"
 #include "recording/reader.h"
 #include "recording/writer.h"
 
@@ -64,6 +65,22 @@ inline Loss sample_loss(uint64_t ts) {
                      {"queue", "too slow", 0, 0, {}}}};
 }
 
+/// Of one map, with keys and values of 4 bytes.
+inline MapCalls sample_calls(uint64_t ts) {
+  using events::MapOp;
+  using events::MapStatus;
+  return {.first = ts,
+          .last = ts,
+          .calls = {{.status = MapStatus::kDone, .in = "key1", .out = "aaaa"},
+                    {.op = MapOp::kAll,
+                     .status = MapStatus::kDone,
+                     .goes_on = true,
+                     .out = "key1"},
+                    {.op = MapOp::kAll,
+                     .status = MapStatus::kDone,
+                     .out = "aaaakey2bbbb"}}};
+}
+
 /// Makes a recording in memory, all on one thread's word.
 class Maker {
  public:
@@ -100,12 +117,13 @@ class Maker {
   std::unique_ptr<Writer> writer_;
 };
 
-/// Events, losses and ticks in some blocks.
+/// Events, losses, ticks and calls in some blocks.
 inline std::string sample_recording(int level = Writer::kDefaultLevel) {
   Maker maker(level);
   maker.add({write_event(1000, "hello"),
              write_event(1001, std::string(99, 'x')), end_event(1002)});
   maker.writer().tick({.ts = 1003, .timer = 2});
+  maker.writer().maps(sample_calls(1004));
   maker.add({write_event(1004, ""), write_event(1005, std::string(200, 'y'))});
   maker.writer().loss(sample_loss(1006));
   maker.add({end_event(1007)});
@@ -146,6 +164,11 @@ inline void tell(Story& story, Reader::Item& item) {
   } else if (const User* user = std::get_if<User>(&item)) {
     story.lines.push_back("user " + std::to_string(user->uid) + " " +
                           user->name);
+  } else if (const MapCalls* calls = std::get_if<MapCalls>(&item)) {
+    story.lines.push_back("maps " + encode(*calls));
+    // Must take what it is given, whatever it makes of it.
+    RecordedMaps maps({{.name = "m", .key_size = 4, .value_size = 4}});
+    static_cast<void>(maps.add(*calls));
   } else if (Gap* gap = std::get_if<Gap>(&item)) {
     EXPECT_NE(gap->text, "");
     story.missing += gap->events;

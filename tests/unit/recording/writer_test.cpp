@@ -16,7 +16,7 @@ namespace {
 using std::chrono_literals::operator""h;
 using std::chrono_literals::operator""ns;
 
-TEST(Writer, KeepsTheOrderOfEventsLossesAndTicks) {
+TEST(Writer, KeepsTheOrderOfEventsAndAllElse) {
   for (const int level : {0, 1, 9}) {
     const Story story = read_story(sample_recording(level));
     EXPECT_EQ(story.error, "");
@@ -26,6 +26,7 @@ TEST(Writer, KeepsTheOrderOfEventsLossesAndTicks) {
             "event 1000 0 " + script::raw(uint32_t{1}) + "hello",
             "event 1001 0 " + script::raw(uint32_t{1}) + std::string(99, 'x'),
             "event 1002 1 ", "tick 1003 2",
+            "maps " + encode(sample_calls(1004)),
             "event 1004 0 " + script::raw(uint32_t{1}),
             "event 1005 0 " + script::raw(uint32_t{1}) + std::string(200, 'y'),
             "loss 1006 " + encode(sample_loss(1006)), "event 1007 1 "}));

@@ -888,5 +888,72 @@ TEST_F(EngineFieldTest, GapsDoNotMoveWhatFollows) {
             "5 9");
 }
 
+class EngineMapTest : public EngineTest {
+ protected:
+  /// One entry, 5 → 7, whatever is asked.
+  struct OneEntry : events::MapAccess {
+    events::MapAnswer call(uint32_t map, events::MapOp op,
+                           std::string_view in) override {
+      asked += std::to_string(map) + ":" +
+               std::to_string(static_cast<int>(op)) + ":" +
+               std::to_string(in.size()) + " ";
+      bytes = op == events::MapOp::kGet ? raw(uint64_t{7})
+                                        : raw(uint32_t{5}) + raw(uint64_t{7});
+      return {events::MapStatus::kDone, bytes};
+    }
+    std::string asked;
+    std::string bytes;
+  };
+
+  Result<void> end_of(const std::string& body) {
+    const Result<Declared> declared =
+        load(kTop + "tracer.at_end(function() " + body + " end)");
+    EXPECT_TRUE(declared) << declared.error().message;
+    events::Map map{.name = "counts",
+                    .type = 1,
+                    .key_size = 4,
+                    .value_size = 8,
+                    .max_entries = 10};
+    const Result<void> bound = engine_->bind(
+        {{.schema = &schema_.schema(), .declared = 0, .maps = {map, map}}}, {},
+        Clock(kNoon, 0), &maps_);
+    EXPECT_TRUE(bound) << bound.error().message;
+    return engine_->finish();
+  }
+  OneEntry maps_;
+};
+
+TEST_F(EngineMapTest, ReachesMapsByTheirNumber) {
+  const Result<void> done = end_of(
+      "print(write.map.counts:get(5)) "
+      "for k, v in write.map.counts:drain() do print(k, v) end");
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_EQ(out_, "7\n5\t7\n");
+  EXPECT_EQ(maps_.asked, "1:0:4 1:4:0 ");
+}
+
+TEST_F(EngineMapTest, NamesTheLineOfAMistake) {
+  const Result<void> done = end_of("\n write.map.cuonts:get(5)");
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().message,
+            "test.lua:4: the probe has no map \"cuonts\"; did you mean "
+            "\"counts\"? (it has: counts, counts)");
+}
+
+TEST_F(EngineMapTest, HasNoMapsBeforeTheTraceRuns) {
+  EXPECT_EQ(load_error(kTop + "local m = write.map").message,
+            "test.lua:3: probe.map: the trace does not run yet; maps are read "
+            "in handlers and in at_end");
+}
+
+TEST_F(EngineMapTest, KnowsWhetherAScriptReadsMaps) {
+  EXPECT_TRUE(
+      load(kTop + "tracer.at_end(function() local m = write.map end)")->maps);
+}
+
+TEST_F(EngineMapTest, KnowsThatAScriptReadsNone) {
+  EXPECT_FALSE(load(kTop)->maps);
+}
+
 }  // namespace
 }  // namespace tracer::script
