@@ -202,9 +202,9 @@ TEST_F(ReplayTest, TellsTheScriptOfLossesWhereTheyHappened) {
 TEST_F(ReplayTest, HasTheClockOfTheRecording) {
   const TemporaryVariable zone("TZ", "UTC");
   tzset();
-  command_.show.time = script::TimeStyle::kRelative;
+  command_.show.time = format::TimeStyle::kRelative;
   EXPECT_EQ(shown(two_writes(), kShowWrites), "  1.000000 a\n  3.500000 b\n");
-  command_.show.time = script::TimeStyle::kWall;
+  command_.show.time = format::TimeStyle::kWall;
   EXPECT_EQ(shown(two_writes(), kShowWrites),
             "00:00:01.000000 a\n00:00:03.500000 b\n");
 }

@@ -916,7 +916,7 @@ class EngineMapTest : public EngineTest {
                     .max_entries = 10};
     const Result<void> bound = engine_->bind(
         {{.schema = &schema_.schema(), .declared = 0, .maps = {map, map}}}, {},
-        Clock(kNoon, 0), &maps_);
+        format::Clock(kNoon, 0), &maps_);
     EXPECT_TRUE(bound) << bound.error().message;
     return engine_->finish();
   }

@@ -75,7 +75,7 @@ class PicturesTest : public testing::Test {
     }
     const Result<void> bound =
         engine_->bind({{.schema = &schema_.schema(), .declared = 0}}, options,
-                      Clock(kNoon, 0));
+                      format::Clock(kNoon, 0));
     EXPECT_TRUE(bound) << bound.error().message;
     EXPECT_TRUE(files_.start([] {}));
     for (const uint64_t second : {1, 2}) {
@@ -120,7 +120,7 @@ TEST_F(PicturesTest, LoadsNoModuleThatNobodyAsksFor) {
 TEST_F(PicturesTest, RowsOfEventsCarryTheTimeOfEach) {
   EXPECT_EQ(shown("local row = tracer.columns { 'FD:4', 'DATA' }\n"
                   "write:on(function(e) row:emit(e.fd, e.data) end)",
-                  {.time = TimeStyle::kRelative}),
+                  {.time = format::TimeStyle::kRelative}),
             "           FD   DATA\n"
             "  1.000000 1    x\\n\n"
             "  1.500000 1    x\\n\n"
@@ -150,7 +150,7 @@ TEST_F(PicturesTest, PicturesCarryTheTimeWithT) {
   EXPECT_EQ(shown("local n = 0\nwrite:on(function(e) n = n + 1 if n == 3 then "
                   "tracer.show('x') end end)\n"
                   "tracer.at_end(function() tracer.show('end') end)",
-                  {.time = TimeStyle::kRelative, .replay = true}),
+                  {.time = format::TimeStyle::kRelative, .replay = true}),
             "  2.000000\nx\n\n  2.500000\nend\n");
 }
 
@@ -210,7 +210,7 @@ TEST_F(PicturesTest, AProbesTextGoesToItsSink) {
       "')\nwrite:to(sink):format(function(e, buf) buf:put(e.data) end)\n"
       "tracer.at_end(function() sink:write('end') print 'results' end)";
   folder_.write("lines", "what was there before");
-  EXPECT_EQ(shown(script, {.time = TimeStyle::kRelative}), "results\n");
+  EXPECT_EQ(shown(script, {.time = format::TimeStyle::kRelative}), "results\n");
   EXPECT_EQ(content("lines"),
             "  1.000000 x\n  1.500000 x\n  2.000000 x\n  2.500000 x\nend");
   struct stat status {};
