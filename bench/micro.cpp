@@ -175,8 +175,9 @@ BENCHMARK(BM_Merge)
 // --- The script's loop
 // --------------------------------------------------------
 
-/// Full batches through scripts/writesnoop.lua to a sink that drops them.
-void BM_Writesnoop(benchmark::State& state, bool json) {
+/// Full batches through a script to a sink that drops them.
+void run_script(benchmark::State& state, const script::ScriptFile& file,
+                bool json) {
   const std::string home = TRACER_CHECKOUT;
   size_t written = 0;
   auto engine = script::Engine::create(
@@ -187,13 +188,10 @@ void BM_Writesnoop(benchmark::State& state, bool json) {
       {.emit = [&written](std::string_view bytes) { written += bytes.size(); },
        .on_limit = [] {}});
   const SchemaMaker maker = write_schema();
-  if (!engine ||
-      !(*engine)->load(
-          {.path = home + "/scripts/writesnoop.lua", .name = "writesnoop"}, {},
-          {}) ||
+  if (!engine || !(*engine)->load(file, {}, {}) ||
       !(*engine)->bind({{.schema = &maker.schema(), .declared = 0}},
                        {.json = json}, format::Clock(kNoon, 0))) {
-    state.SkipWithError("scripts/writesnoop.lua does not load");
+    state.SkipWithError("the script does not load");
     return;
   }
   const std::string text = plain_text(static_cast<size_t>(state.range(0)));
@@ -215,6 +213,13 @@ void BM_Writesnoop(benchmark::State& state, bool json) {
   set_events(state, batch.count());
   state.SetBytesProcessed(static_cast<int64_t>(written));
 }
+
+void BM_Writesnoop(benchmark::State& state, bool json) {
+  const std::string home = TRACER_CHECKOUT;
+  run_script(state,
+             {.path = home + "/scripts/writesnoop.lua", .name = "writesnoop"},
+             json);
+}
 BENCHMARK_CAPTURE(BM_Writesnoop, text, false)
     ->Arg(16)
     ->Arg(64)
@@ -225,6 +230,40 @@ BENCHMARK_CAPTURE(BM_Writesnoop, json, true)
     ->Arg(64)
     ->Arg(256)
     ->Arg(4096);
+
+/// A script as somebody writes it who knows Lua and nothing of LuaJIT: a text
+/// of each event by string.format, a table by names, and print.
+void BM_NaiveScript(benchmark::State& state, const char* handler) {
+  run_script(state,
+             {.path = "naive.lua",
+              .name = "naive.lua",
+              .text = std::string("local tracer = require 'tracer'\n"
+                                  "local write = tracer.probe('write')\n"
+                                  "local sum = {}\n") +
+                      handler},
+             false);
+}
+constexpr const char* kCounts =
+    "write:on(function(e)\n"
+    "  sum[e.comm] = (sum[e.comm] or 0) + e.ret\n"
+    "end)\n";
+constexpr const char* kPrints =
+    "write:on(function(e)\n"
+    "  print(string.format('%-16s %6d %3d %6d', e.comm, e.pid, e.fd, e.ret))\n"
+    "end)\n";
+constexpr const char* kPuts =
+    "write:format(function(e, buf)\n"
+    "  buf:put(string.format('%s (%d,%d) FD %d >> %d\\n', e.comm, e.pid,\n"
+    "    e.ppid, e.fd, e.ret))\n"
+    "end)\n";
+constexpr const char* kData =
+    "write:format(function(e, buf)\n"
+    "  buf:put(string.format('%s %d %s\\n', e.comm, e.pid, e.data))\n"
+    "end)\n";
+BENCHMARK_CAPTURE(BM_NaiveScript, counts, kCounts)->Arg(16);
+BENCHMARK_CAPTURE(BM_NaiveScript, prints, kPrints)->Arg(16);
+BENCHMARK_CAPTURE(BM_NaiveScript, puts, kPuts)->Arg(16);
+BENCHMARK_CAPTURE(BM_NaiveScript, data, kData)->Arg(16);
 
 // --- Recordings --------------------------------------------------------------
 
