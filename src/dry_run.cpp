@@ -183,7 +183,7 @@ std::string DryRun::next_event(const Kind& kind) {
       .cpu = static_cast<uint16_t>(random_() % 4),
       .pid = pid,
       .tid = pid + static_cast<uint32_t>(random_() % 2),
-      .ppid = random_() % 8 == 0 ? 0 : 1,
+      .ppid = random_() % 8 == 0 ? 0U : 1U,
       .comm = {},
   };
   const std::string_view comm = kComms[random_() % kComms.size()];
