@@ -111,6 +111,21 @@ local function on_record(_, func, pc)
   end
 end
 
+--- The line of the script that is being executed: a trace may begin in the
+--- library.
+local function running_place()
+  for level = 3, 250 do
+    local info = debug.getinfo(level, "Sl")
+    if not info then
+      return nil
+    end
+    local place = place_of(info)
+    if place then
+      return place
+    end
+  end
+end
+
 --- Why LuaJIT gave up, and what to do about it.
 local function reason_of(code, detail)
   if type(code) ~= "number" then
@@ -150,12 +165,17 @@ local function finished(number)
   if info and info.linktype == "stitch" and attempt.place then
     local name = attempt.c_function or "a function of C"
     note(nil, attempt.place, "NYI: " .. name, advice_for(name))
+  elseif info and info.linktype == "return" and attempt.is_loop
+    and attempt.place then
+    note(nil, attempt.place, "the loop over events is left",
+      "tostring(e) and print(e) call back into Lua: use the fields")
   end
 end
 
 local function on_trace(what, number, func, pc, code, detail)
   if what == "start" then
-    attempt = {}
+    attempt = { place = running_place(),
+      is_loop = not code and util.funcinfo(func).source == "=loop" }
   elseif attempt and what == "stop" then
     finished(number)
     attempt = nil

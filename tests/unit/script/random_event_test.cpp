@@ -6,7 +6,7 @@
 #include <cstring>
 #include <set>
 
-#include "script/events.h"
+#include "events.h"
 
 namespace tracer::script {
 namespace {
