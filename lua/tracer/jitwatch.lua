@@ -86,7 +86,8 @@ end
 
 --- The name of a function that is C's.
 local function name_of(info)
-  return info.ffid and vmdef.ffnames[info.ffid] or "a function of C"
+  local name = info.ffid and vmdef.ffnames[info.ffid] or "a function of C"
+  return (name:gsub("_aux$", "")) -- of an iterator: its step
 end
 
 local function note(instruction, place, reason, advice)
