@@ -619,7 +619,7 @@ Result<void> Engine::call_jitwatch(const char* function,
 Result<void> Engine::watch_jit() {
   // LuaJIT's own list of its reasons, of just this version.
   static constexpr std::string_view kReasons =
-#include "luajit_vmdef.inc"
+#include <luajit_vmdef.inc>
       ;
   lua_getglobal(lua_, "package");
   lua_getfield(lua_, -1, "preload");
