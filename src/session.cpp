@@ -155,7 +155,7 @@ void second_signal(int) {
 Result<int> Session::run() {
   user_ =
       options_.user.empty() ? calling_user() : TRY(find_user(options_.user));
-  if (!TRY(load_script())) {
+  if (!TRY(load_script(script_host()))) {
     return 0;
   }
   targets_ = TRY(Targets::parse(options_.pids, options_.follow));
@@ -181,41 +181,44 @@ Result<int> Session::run() {
   return status;
 }
 
+script::Engine::Host Session::script_host() {
+  return {.emit =
+              [this](std::string_view bytes) {
+                // The sink may let us wait: not the script's fault.
+                watchdog_.leave();
+                if (sink_) {  // a trace that is recorded shows nothing
+                  sink_->write(bytes);
+                }
+                watchdog_.enter();
+              },
+          .on_limit = [this] { end(End::kLimit); },
+          .on_stop =
+              [this](int status) {
+                script_status_ = status;
+                end(End::kScriptStop);
+              },
+          .add_target =
+              [this](pid_t pid) {
+                const std::lock_guard lock(targets_mutex_);
+                return targets_.add(pid);
+              },
+          .remove_target =
+              [this](pid_t pid) {
+                const std::lock_guard lock(targets_mutex_);
+                return targets_.remove(pid);
+              },
+          .list_targets =
+              [this] {
+                const std::lock_guard lock(targets_mutex_);
+                return targets_.list();
+              },
+          .output = [this] { return sink_->descriptor(); },
+          .files = shows() ? &files_ : nullptr};
+}
+
 /// False if --help was all that was asked for.
-Result<bool> Session::load_script() {
-  engine_ = TRY(script::Engine::create(
-      paths_, {.emit =
-                   [this](std::string_view bytes) {
-                     // The sink may let us wait: not the script's fault.
-                     watchdog_.leave();
-                     if (sink_) {  // a trace that is recorded shows nothing
-                       sink_->write(bytes);
-                     }
-                     watchdog_.enter();
-                   },
-               .on_limit = [this] { end(End::kLimit); },
-               .on_stop =
-                   [this](int status) {
-                     script_status_ = status;
-                     end(End::kScriptStop);
-                   },
-               .add_target =
-                   [this](pid_t pid) {
-                     const std::lock_guard lock(targets_mutex_);
-                     return targets_.add(pid);
-                   },
-               .remove_target =
-                   [this](pid_t pid) {
-                     const std::lock_guard lock(targets_mutex_);
-                     return targets_.remove(pid);
-                   },
-               .list_targets =
-                   [this] {
-                     const std::lock_guard lock(targets_mutex_);
-                     return targets_.list();
-                   },
-               .output = [this] { return sink_->descriptor(); },
-               .files = shows() ? &files_ : nullptr}));
+Result<bool> Session::load_script(script::Engine::Host host) {
+  engine_ = TRY(script::Engine::create(paths_, std::move(host)));
   std::optional<script::Declared> declared =
       TRY(tracer::load_script(*engine_, paths_, options_));
   if (!declared) {
@@ -306,6 +309,7 @@ Result<artifact::Request> Session::make_request(
   if (payload_is_off(request)) {
     request.parameters["bytes"] = {0};
   }
+  request.without_kernel = !may_load_;
   // The process table is of all processes: one compiled form for all runs.
   request.parameters["tracer_select"] = {
       is_own ? 0 : static_cast<int64_t>(targets_.mode())};
@@ -421,23 +425,31 @@ Result<void> Session::take_signals() {
   return {};
 }
 
-Result<void> Session::attach() {
-  const auto start = steady_clock::now();
+/// As the engine wants them; the process table, if there is one, is the last.
+std::vector<script::BoundProbe> Session::bound_probes() const {
   std::vector<script::BoundProbe> bound;
-  bpf::Reader::Options reader;
   for (size_t i = 0; i < artifacts_.size(); ++i) {
-    const events::Schema& schema = artifacts_[i].schema;
     const bool is_table = declared_.processes && i + 1 == artifacts_.size();
-    bound.push_back({.schema = &schema,
+    bound.push_back({.schema = &artifacts_[i].schema,
                      .is_process_table = is_table,
                      .payload_is_off = payload_is_off(requests_[i]),
                      .maps = bpf::script_maps(artifacts_[i])});
-    for (const events::Map& map : bound.back().maps) {
-      kernel_maps_.add(modules_[i].map(map.name), map);
-    }
     if (!is_table) {
       bound.back().declared = i;
     }
+  }
+  return bound;
+}
+
+Result<void> Session::attach() {
+  const auto start = steady_clock::now();
+  const std::vector<script::BoundProbe> bound = bound_probes();
+  bpf::Reader::Options reader;
+  for (size_t i = 0; i < bound.size(); ++i) {
+    for (const events::Map& map : bound[i].maps) {
+      kernel_maps_.add(modules_[i].map(map.name), map);
+    }
+    const events::Schema& schema = *bound[i].schema;
     for (const events::EventType& event : schema.events) {
       reader.payload_offsets.push_back(schema.types[event.type].size);
     }

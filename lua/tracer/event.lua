@@ -158,12 +158,14 @@ function Event:copy()
   return copy
 end
 
---- The event as JSON, as --format json shows it.
+local json_text = buffer.new()
+
+--- The event as JSON, as --format json shows it, without the line feed.
 local function as_json(e)
-  local out = buffer.new()
-  local room = out:reserve(tonumber(C.tracer_event_room(engine, e)))
-  out:commit(tonumber(C.tracer_event_json(engine, e, room)))
-  return (out:tostring():gsub("\n$", ""))
+  local room = json_text:reset():reserve(
+    tonumber(C.tracer_event_room(engine, e)))
+  json_text:commit(tonumber(C.tracer_event_json(engine, e, room)) - 1)
+  return json_text:tostring()
 end
 
 local time_text = ffi.new("char[?]", TIME_ROOM)

@@ -355,9 +355,25 @@ local function environment()
     end
   end
   local own = {
+    -- LuaJIT gives a loop up that is most often over at once, and the events'
+    -- loop around it with it: the first arguments have none.
     print = function(...)
-      for i = 1, select("#", ...) do
-        out:put(i > 1 and "\t" or "", tostring((select(i, ...))))
+      local count = select("#", ...)
+      local a, b, c, d = ...
+      if count > 0 then
+        out:put(tostring(a))
+      end
+      if count > 1 then
+        out:put("\t", tostring(b))
+      end
+      if count > 2 then
+        out:put("\t", tostring(c))
+      end
+      if count > 3 then
+        out:put("\t", tostring(d))
+      end
+      for i = 5, count do
+        out:put("\t", tostring((select(i, ...))))
       end
       out:put("\n")
     end,

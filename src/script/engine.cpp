@@ -501,6 +501,7 @@ Result<void> Engine::bind(const std::vector<BoundProbe>& probes,
   size_t map_number = 0;
   time_ = options.time;
   replay_ = options.replay;
+  endless_ = options.endless;
   push_runtime("bind");
   lua_newtable(lua_);
   set_flag(lua_, "json", options.json);
@@ -603,12 +604,55 @@ void Engine::flush() {
   }
 }
 
+/// Calls a function of the module, with one text if there is one.
+Result<void> Engine::call_jitwatch(const char* function,
+                                   const std::string& text, int results) {
+  lua_getglobal(lua_, "require");
+  lua_pushliteral(lua_, "tracer.jitwatch");
+  TRY(call(1, 1));
+  lua_getfield(lua_, -1, function);
+  lua_remove(lua_, -2);
+  lua_pushlstring(lua_, text.data(), text.size());
+  return call(1, results);
+}
+
+Result<void> Engine::watch_jit() {
+  // LuaJIT's own list of its reasons, of just this version.
+  static constexpr std::string_view kReasons =
+#include "luajit_vmdef.inc"
+      ;
+  lua_getglobal(lua_, "package");
+  lua_getfield(lua_, -1, "preload");
+  const int status =
+      luaL_loadbuffer(lua_, kReasons.data(), kReasons.size(), "=jit.vmdef");
+  CHECK(status == 0);
+  lua_setfield(lua_, -2, "jit.vmdef");
+  lua_pop(lua_, 2);
+  return call_jitwatch("start", paths_.lua, 0);
+}
+
+Result<std::vector<std::string>> Engine::left_the_jit() {
+  TRY(call_jitwatch("stop", {}, 1));
+  std::vector<std::string> lines;
+  const auto count = static_cast<int>(lua_objlen(lua_, -1));
+  for (int i = 1; i <= count; ++i) {
+    lua_rawgeti(lua_, -1, i);
+    lines.push_back(pop_text(lua_));
+  }
+  lua_pop(lua_, 1);
+  return lines;
+}
+
 void Engine::limit_reached() {
   is_over_ = true;
   host_.on_limit();
 }
 
 void Engine::stop(int status) {
+  if (endless_) {
+    counts_[kStopped] = 0;
+    return;
+  }
   is_over_ = true;
   host_.on_stop(status);
 }
