@@ -229,7 +229,7 @@ Result<bool> Session::load_script() {
                      const std::lock_guard lock(targets_mutex_);
                      return targets_.list();
                    },
-               .output = [this] { return sink_->descriptor(); },
+               .output = [this] { return sink_ ? sink_->descriptor() : -1; },
                .files = shows() ? &files_ : nullptr}));
   std::optional<script::Declared> declared =
       TRY(tracer::load_script(*engine_, paths_, options_));
