@@ -212,7 +212,7 @@ script::Engine::Host Session::script_host() {
                 const std::lock_guard lock(targets_mutex_);
                 return targets_.list();
               },
-          .output = [this] { return sink_->descriptor(); },
+          .output = [this] { return sink_ ? sink_->descriptor() : -1; },
           .files = shows() ? &files_ : nullptr};
 }
 

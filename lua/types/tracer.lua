@@ -430,6 +430,10 @@ function Map:count() end
 ---@return fun(): table|false, integer[]
 function Map:histograms() end
 
+--- The same, and takes them out as drain() does.
+---@return fun(): table|false, integer[]
+function Map:drain_histograms() end
+
 --- Takes the next value of a queue or a stack; nil if there is none.
 ---@return any
 function Map:pop() end
