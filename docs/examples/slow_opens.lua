@@ -27,14 +27,8 @@ TRACEPOINT_PROBE(syscalls, sys_exit_openat) {
 }
 ]] }
 
-local slowest = {}
-open:on(function(e)
-  local last = slowest[10]
-  if last and e.ns / 1e3 <= last[1] then return end
-  slowest[#slowest + 1] = { e.ns / 1e3, e.comm, e.path }
-  table.sort(slowest, function(a, b) return a[1] > b[1] end)
-  slowest[11] = nil
-end)
+local opens = {} -- all of them: some 100 bytes each
+open:on(function(e) opens[#opens + 1] = { e.ns / 1e3, e.comm, e.path } end)
 tracer.at_end(function()
-  tracer.show(tracer.table { columns = { "US", "COMM", "PATH" }, rows = slowest })
+  tracer.show(tracer.table { columns = { "US", "COMM", "PATH" }, rows = opens, sort = "US", limit = 10 })
 end)

@@ -179,6 +179,18 @@ bool is_message(lua_State* lua, int index) {
   return false;
 }
 
+/// Is there a ":LINE:" in a message?
+bool has_place(std::string_view text) {
+  for (size_t at = text.find(':'); at != text.npos;
+       at = text.find(':', at + 1)) {
+    const size_t end = text.find_first_not_of("0123456789", at + 1);
+    if (end != text.npos && end > at + 1 && text[end] == ':') {
+      return true;
+    }
+  }
+  return false;
+}
+
 /// Pushes "FILE:LINE: " of the innermost Lua that runs, or nothing.
 void push_place(lua_State* lua) {
   lua_Debug frame;
@@ -213,8 +225,14 @@ int on_error(lua_State* lua) {
     return 1;
   }
   lua_newtable(lua);
-  if (const char* text = lua_tostring(lua, 1)) {
+  const char* text = lua_tostring(lua, 1);
+  // A stack overflow has no place, and what was raised with level 0.
+  if (text != nullptr && has_place(text)) {
     lua_pushstring(lua, text);
+  } else if (text != nullptr) {
+    push_place(lua);
+    lua_pushstring(lua, text);
+    lua_concat(lua, 2);
   } else {
     push_place(lua);
     push_description(lua);
