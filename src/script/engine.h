@@ -115,8 +115,8 @@ class Engine {
     std::function<Result<bool>(pid_t pid)> add_target;
     std::function<bool(pid_t pid)> remove_target;
     std::function<std::vector<pid_t>()> list_targets;
-    std::function<int()> output;     // where emit's bytes go, to ask what it is
-    sinks::Files* files = nullptr;   // the script's; null: it may open none
+    std::function<int()> output;    // where emit's bytes go, to ask what it is
+    sinks::Files* files = nullptr;  // the script's; null: it may open none
   };
 
   static Result<std::unique_ptr<Engine>> create(const Paths& paths, Host host);
