@@ -14,7 +14,6 @@
 #include <csignal>
 #include <cstring>
 #include <future>
-#include <numeric>
 
 #include "artifact/cache.h"
 #include "artifact/worker.h"
@@ -319,6 +318,11 @@ Result<artifact::Request> Session::make_request(
   return request;
 }
 
+/// Is the text of a probe the script's, and so its mistakes?
+bool Session::is_own(const script::DeclaredProbe& probe) const {
+  return probe.text || !probe.file.starts_with(paths_.probes + "/");
+}
+
 Result<void> Session::compile() {
   std::optional<artifact::Cache> cache;
   if (options_.cache) {
@@ -344,8 +348,12 @@ Result<void> Session::compile() {
         artifact::compile(paths_.worker, request, kCompileTimeout);
     if (!compiled) {
       Error error = std::move(compiled).error();
-      if (error.status == kScriptError) {
+      const bool has_line = error.message.starts_with(request.file);
+      if (error.status == kScriptError || (is_own(probe) && !has_line)) {
         error.context(probe.place);
+      }
+      if (is_own(probe)) {
+        error.status = kScriptError;
       }
       return tl::unexpected(std::move(error));
     }
@@ -393,7 +401,11 @@ Result<void> Session::load_programs() {
       if (error.hint.empty()) {
         error.hint = "-v shows the verifier's whole log";
       }
-      return tl::unexpected(std::move(error).context(requests_[i].file));
+      if (is_own(declared_.probes[i])) {
+        error.status = kScriptError;
+      }
+      return tl::unexpected(
+          std::move(error).context(declared_.probes[i].place));
     }
     modules_.push_back(std::move(*module));
     constants.first_event += artifacts_[i].schema.events.size();
@@ -515,14 +527,18 @@ Result<void> Session::attach() {
     log::warn("function " + function + " is not attached: " + reason);
   }
   if (attached <= own) {
-    return fail("nothing to attach to: this kernel has none of " +
-                    std::accumulate(
-                        missing.begin(), missing.end(), std::string(),
-                        [](const std::string& list, const std::string& name) {
-                          return list + " " + name;
-                        }),
-                "a kernel with CONFIG_FTRACE_SYSCALLS=y has the tracepoints "
-                "of system calls");
+    std::string list;
+    for (const std::string& name : missing) {
+      list += (list.empty() ? "" : ", ") + name;
+    }
+    const script::DeclaredProbe& probe = declared_.probes.front();
+    return tl::unexpected(
+        Error{.message = probe.place + ": nothing to attach to: this kernel " +
+                         "has no tracepoint " + list,
+              .hint = "those that it has are the folders of " + tracefs_ +
+                      "/events; a kernel with CONFIG_FTRACE_SYSCALLS=y has "
+                      "those of system calls",
+              .status = is_own(probe) ? kScriptError : kFailed});
   }
   for (const std::string& name : missing) {
     log::warn("this kernel has no tracepoint " + name +

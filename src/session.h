@@ -86,6 +86,7 @@ class Session {
   Result<void> open_loop();
   Result<Fd> open_output(const std::string& path);
   Result<void> open_outputs();
+  [[nodiscard]] bool is_own(const script::DeclaredProbe& probe) const;
   [[nodiscard]] bool payload_is_off(const artifact::Request& request) const;
   Result<artifact::Request> make_request(const script::DeclaredProbe& probe,
                                          bool follows) const;

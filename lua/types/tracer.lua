@@ -189,8 +189,9 @@ function Columns:emit(...) end
 
 ---@class TableOptions
 ---@field columns string[] names
----@field rows any[][]|fun(): any... lists of cells, or an iterator whose values
----  are the cells of a row
+---@field rows any[][]|table<any, number|string>|fun(): any... lists of cells, a
+---  table whose keys and values are the cells, or an iterator whose values are
+---  the cells of a row
 ---@field sort string? a column, its largest value first; "-NAME": its smallest
 ---@field ascending boolean? the smallest first
 ---@field limit integer? this many rows
