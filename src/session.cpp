@@ -730,11 +730,10 @@ void Session::leave_at_next_signal() {
   struct sigaction action {};
   action.sa_handler = second_signal;
   sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
+  // Not SIGTERM: timeout(1) sends that twice, to us and to our group.
   sigset_t watched;
   sigemptyset(&watched);
   sigaddset(&watched, SIGINT);
-  sigaddset(&watched, SIGTERM);
   pthread_sigmask(SIG_UNBLOCK, &watched, nullptr);
 }
 
