@@ -470,10 +470,15 @@ Result<void> Session::attach() {
                                   std::move(reader)));
   clock_ = format::Clock::now();
   if (records()) {
-    recorder_ = TRY(recording::Writer::create(
-        std::move(recording_), describe_run(options_, declared_, clock_),
-        describe_probes(declared_.probes, artifacts_),
-        {.on_failure = [this] { end(End::kRecordingFailed); }}));
+    Result<std::unique_ptr<recording::Writer>> created =
+        recording::Writer::create(
+            std::move(recording_), describe_run(options_, declared_, clock_),
+            describe_probes(declared_.probes, artifacts_),
+            {.on_failure = [this] { end(End::kRecordingFailed); }});
+    if (!created) {
+      return recording_failed(std::move(created).error());
+    }
+    recorder_ = std::move(*created);
     tap_ = std::make_unique<recording::MapTap>(kernel_maps_, *recorder_);
   }
   if (runs_script()) {
@@ -938,10 +943,18 @@ Result<void> Session::finish_recording() {
   if (results_on_stdout_ && !shows() && has_reader_gone()) {
     return {};
   }
+  if (!finished) {
+    return recording_failed(std::move(finished).error());
+  }
+  return {};
+}
+
+/// Says which recording it is, and what to do.
+tl::unexpected<Error> Session::recording_failed(Error error) const {
   const std::string& path = shows() ? options_.record : options_.output;
-  return finished ? Result<void>()
-                  : tl::unexpected(std::move(finished).error().context(
-                        path == "-" ? "standard output" : path));
+  error.hint = "make room, or record into another file";
+  return tl::unexpected(
+      std::move(error).context(path == "-" ? "standard output" : path));
 }
 
 Result<int> Session::stop() {
