@@ -479,10 +479,15 @@ Result<void> Session::attach() {
                                   std::move(reader)));
   clock_ = format::Clock::now();
   if (records()) {
-    recorder_ = TRY(recording::Writer::create(
-        std::move(recording_), describe_run(options_, declared_, clock_),
-        describe_probes(declared_.probes, artifacts_),
-        {.on_failure = [this] { end(End::kRecordingFailed); }}));
+    Result<std::unique_ptr<recording::Writer>> created =
+        recording::Writer::create(
+            std::move(recording_), describe_run(options_, declared_, clock_),
+            describe_probes(declared_.probes, artifacts_),
+            {.on_failure = [this] { end(End::kRecordingFailed); }});
+    if (!created) {
+      return recording_failed(std::move(created).error());
+    }
+    recorder_ = std::move(*created);
     tap_ = std::make_unique<recording::MapTap>(kernel_maps_, *recorder_);
   }
   if (runs_script()) {
@@ -711,11 +716,10 @@ void Session::leave_at_next_signal() {
   struct sigaction action {};
   action.sa_handler = second_signal;
   sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
+  // Not SIGTERM: timeout(1) sends that twice, to us and to our group.
   sigset_t watched;
   sigemptyset(&watched);
   sigaddset(&watched, SIGINT);
-  sigaddset(&watched, SIGTERM);
   pthread_sigmask(SIG_UNBLOCK, &watched, nullptr);
 }
 
@@ -920,10 +924,18 @@ Result<void> Session::finish_recording() {
   if (results_on_stdout_ && !shows() && has_reader_gone()) {
     return {};
   }
+  if (!finished) {
+    return recording_failed(std::move(finished).error());
+  }
+  return {};
+}
+
+/// Says which recording it is, and what to do.
+tl::unexpected<Error> Session::recording_failed(Error error) const {
   const std::string& path = shows() ? options_.record : options_.output;
-  return finished ? Result<void>()
-                  : tl::unexpected(std::move(finished).error().context(
-                        path == "-" ? "standard output" : path));
+  error.hint = "make room, or record into another file";
+  return tl::unexpected(
+      std::move(error).context(path == "-" ? "standard output" : path));
 }
 
 Result<int> Session::stop() {

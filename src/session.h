@@ -111,6 +111,7 @@ class Session {
   void record_loss(uint64_t ts, const Loss& loss,
                    const std::vector<script::LossCount>& counts);
   Result<void> finish_recording();
+  [[nodiscard]] tl::unexpected<Error> recording_failed(Error error) const;
   /// Is the trace shown by the script, is it recorded?
   [[nodiscard]] bool shows() const { return options_.verb != Verb::kRecord; }
   /// What a script reads of maps is recorded, so it must read it.
