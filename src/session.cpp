@@ -432,8 +432,7 @@ Result<void> Session::take_signals() {
     sigaddset(&watched, SIGHUP);
   }
   // Asked now, for a terminal that has hung up cannot be opened.
-  has_terminal_ =
-      Fd(open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC)).valid();
+  has_terminal_ = Fd(open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC)).valid();
   // Before any thread starts, so that all of them leave these to us.
   sigprocmask(SIG_BLOCK, &watched, nullptr);
   signals_ = Fd(signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK));

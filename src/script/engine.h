@@ -117,7 +117,7 @@ class Engine {
     std::function<Result<bool>(pid_t pid)> add_target;
     std::function<bool(pid_t pid)> remove_target;
     std::function<std::vector<pid_t>()> list_targets;
-    std::function<int()> output;     // where emit's bytes go, to ask what it is
+    std::function<int()> output;  // where emit's bytes go, to ask what it is
     /// What follows may wait for somebody else (true), or no longer.
     std::function<void(bool waiting)> on_wait;
     /// The script's own; null: it may open none.
