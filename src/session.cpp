@@ -11,7 +11,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <climits>
 #include <csignal>
 #include <cstring>
 #include <future>
@@ -27,9 +26,12 @@
 #include "events/processes.h"
 #include "kernel/features.h"
 #include "kernel/procfs.h"
+#include "links.h"
 #include "probe_request.h"
+#include "process_seeds.h"
 #include "run_facts.h"
 #include "script_loading.h"
+#include "summary.h"
 
 namespace tracer {
 namespace {
@@ -48,23 +50,6 @@ constexpr const char* kProcessProbe = "processes";
 
 milliseconds since(steady_clock::time_point start) {
   return std::chrono::duration_cast<milliseconds>(steady_clock::now() - start);
-}
-
-/// Closes every descriptor of this process but these.
-void close_all_but(const std::vector<Fd>& kept) {
-  std::vector<unsigned> numbers;
-  for (const Fd& fd : kept) {
-    numbers.push_back(static_cast<unsigned>(fd.get()));
-  }
-  std::sort(numbers.begin(), numbers.end());
-  unsigned next = 0;
-  for (const unsigned number : numbers) {
-    if (number > next) {
-      close_range(next, number - 1, 0);
-    }
-    next = number + 1;
-  }
-  close_range(next, UINT_MAX, 0);
 }
 
 bool is_same_file(const Fd& a, const Fd& b) {
@@ -192,7 +177,7 @@ Result<int> Session::run() {
   TRY(start());
   TRY(wait_for_end());
   Result<int> status = stop();
-  detach();
+  close_later(release_links());
   return status;
 }
 
@@ -599,42 +584,10 @@ Result<void> Session::attach_processes() {
     log::warn("this kernel has no tracepoint " + name +
               ": a change of user goes unnoticed");
   }
-  seed_processes();
+  queue_.push_first(seed_process_table(process_type()));
   log::debug("filled the process table in " +
              std::to_string(since(start).count()) + " ms");
   return {};
-}
-
-/// Puts the processes that exist at the head of the stream, as if each had
-/// told of itself.
-void Session::seed_processes() {
-  std::vector<std::unique_ptr<events::Batch>> batches;
-  const uint16_t type = process_type();
-  for (const pid_t pid : kernel::list_processes(kernel::kProc)) {
-    // Before the look: what is told later is younger than what is seen here.
-    const auto ts =
-        static_cast<uint64_t>(steady_clock::now().time_since_epoch().count());
-    std::optional<kernel::Identity> who =
-        kernel::read_identity(kernel::kProc, pid);
-    if (!who) {
-      continue;
-    }
-    const std::string record =
-        events::Processes::seed({.ts = ts,
-                                 .pid = static_cast<uint32_t>(pid),
-                                 .uid = who->uid,
-                                 .exe = std::move(who->exe),
-                                 .cgroup = std::move(who->cgroup)},
-                                type);
-    std::byte* room =
-        batches.empty() ? nullptr : batches.back()->add(record.size());
-    if (room == nullptr) {
-      batches.push_back(std::make_unique<events::Batch>());
-      room = batches.back()->add(record.size());
-    }
-    memcpy(room, record.data(), record.size());
-  }
-  queue_.push_first(std::move(batches));
 }
 
 Result<void> Session::start() {
@@ -991,7 +944,9 @@ Result<int> Session::stop() {
   }
   control_->switch_off();
   if (declared_.maps) {
-    detach_now();
+    // What at_end finds there is final: a program may count without asking
+    // whether the trace is still on.
+    close_now(release_links());
   }
   reader_->stop();
   wait_for_script();
@@ -1039,123 +994,30 @@ int Session::command_status() {
 }
 
 void Session::report() {
-  const Result<bpf::Stats> stats = bpf::Stats::read(maps_);
+  Result<bpf::Stats> stats = bpf::Stats::read(maps_);
   if (!stats) {
     log::warn(stats.error().message);
     return;
   }
-  const uint64_t seen = stats->sum("seen");
-  const uint64_t lost = known_loss_.total();
-
-  std::string line = counted(seen, "event", "events") + " seen, " +
-                     with_commas(lost) + " lost";
-  if (!std::any_of(requests_.begin(), requests_.end(),
-                   [this](const auto& each) { return payload_is_off(each); })) {
-    line += ", " + with_commas(stats->sum("cut")) + " cut";
-  }
-  if (const uint64_t filtered = engine_->filtered(); filtered > 0) {
-    line += ", " + with_commas(filtered) + " dropped by the script's filter";
-  }
-  const uint64_t taken = (shows() ? engine_->delivered() : recorded_) + lost;
-  if (seen > taken) {
-    line += ", " + with_commas(seen - taken) + " after the end";
-  }
-  log::note(line);
-  for (const Loss::Cause& cause : known_loss_.causes) {
-    if (cause.sum() == 0) {
-      continue;
-    }
-    log::warn(counted(cause.sum(), "event", "events") + " lost: " + cause.text);
-    for (size_t cpu = 0; cpu < cause.by_cpu.size(); ++cpu) {
-      if (cause.by_cpu[cpu] > 0) {
-        log::debug("  CPU " + std::to_string(cpu) + ": " +
-                   with_commas(cause.by_cpu[cpu]));
-      }
-    }
-  }
-  if (const uint64_t faults = stats->sum("faults"); faults > 0) {
-    log::note(counted(faults, "payload was", "payloads were") +
-              " not readable in memory and shown as cut");
-  }
-  if (const uint64_t unfollowed = stats->sum("unfollowed"); unfollowed > 0) {
-    log::warn(counted(unfollowed, "child", "children") +
-              " not followed: too many processes");
-  }
-  if (const uint64_t lost =
-          stats->sum("lost_process") + reader_->lost_processes();
-      lost > 0) {
-    log::warn(counted(lost, "record", "records") +
-              " of the process table lost: user, exe and cgroup may be wrong "
-              "after that; a larger --buffer holds more");
-  }
-  std::string unseen;
-  constexpr std::string_view kUnseen = "unseen_";
-  for (const auto& [name, of_cpus] : stats->all()) {
-    const uint64_t count = stats->sum(name);
-    if (name.rfind(kUnseen, 0) == 0 && count > 0) {
-      unseen += (unseen.empty() ? "" : ", ") + with_commas(count) + " " +
-                name.substr(kUnseen.size());
-    }
-  }
-  if (!unseen.empty()) {
-    log::note("not shown, for these calls move data past what is traced: " +
-              unseen);
-  }
+  const bool no_payload =
+      std::any_of(requests_.begin(), requests_.end(),
+                  [this](const auto& each) { return payload_is_off(each); });
+  summarize({.stats = std::move(*stats),
+             .loss = known_loss_,
+             .delivered = shows() ? engine_->delivered() : recorded_,
+             .filtered = engine_->filtered(),
+             .has_payload = !no_payload,
+             .lost_processes = reader_->lost_processes()});
 }
 
-/// For a script that reads maps: what at_end finds there is final. A program
-/// may count without asking whether the trace is still on.
-void Session::detach_now() {
-  const auto start = steady_clock::now();
-  std::vector<std::future<void>> closing;
-  for (bpf::Module& module : modules_) {
-    for (Fd& link : module.release_links()) {
-      closing.push_back(
-          std::async(std::launch::async,
-                     [closed = std::move(link)]() mutable { closed = Fd(); }));
-    }
-  }
-  const size_t count = closing.size();
-  closing.clear();  // waits
-  log::debug("detached " + std::to_string(count) + " programs in " +
-             std::to_string(since(start).count()) + " ms");
-}
-
-void Session::detach() {
+std::vector<Fd> Session::release_links() {
   std::vector<Fd> links;
   for (bpf::Module& module : modules_) {
     for (Fd& link : module.release_links()) {
       links.push_back(std::move(link));
     }
   }
-  if (links.empty()) {
-    return;  // detach_now() was here
-  }
-  // The kernel takes up to 0.1 s for each, and nobody should have to wait for
-  // that: a child holds them and closes them, and nothing else.
-  const pid_t self = getpid();
-  const pid_t pid = fork();
-  if (pid == 0) {
-    // Nothing may wait for us: not a reader of our output, not an umount.
-    setsid();
-    close_all_but(links);
-    [[maybe_unused]] int moved = chdir("/");
-    // Whoever closes a link last waits for the kernel: that must not be the
-    // parent.
-    const Fd parent(static_cast<int>(syscall(SYS_pidfd_open, self, 0)));
-    pollfd gone{.fd = parent.get(), .events = POLLIN, .revents = 0};
-    if (parent && getppid() == self) {
-      poll(&gone, 1, kCommandEndsMs);
-    }
-    links.clear();
-    _exit(0);
-  }
-  if (pid > 0) {
-    for (Fd& link : links) {
-      // Ours are closed with the process: the child has the last reference.
-      link.release();
-    }
-  }
+  return links;
 }
 
 }  // namespace tracer

@@ -86,7 +86,6 @@ class Session {
   Result<void> take_signals();
   Result<void> attach();
   Result<void> attach_processes();
-  void seed_processes();
   [[nodiscard]] uint16_t process_type() const;
   [[nodiscard]] std::vector<std::pair<std::string, std::string>> unattached()
       const;
@@ -120,8 +119,7 @@ class Session {
   void leave_at_next_signal();
   void report();
   int command_status();
-  void detach();
-  void detach_now();
+  std::vector<Fd> release_links();
 
   const Paths paths_;
   RunCommand options_;

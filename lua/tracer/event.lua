@@ -198,6 +198,9 @@ local function event_type(schema, declaration, has_processes, payload_is_off)
   extra.truncated = function(e)
     return band(cast(header, e).type, CUT) ~= 0
   end
+  extra.event = function()
+    return declaration.name
+  end
   extra.time = function(e)
     return ffi.string(time_text,
       tonumber(C.tracer_event_time(engine, e, time_text)))

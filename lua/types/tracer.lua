@@ -396,6 +396,7 @@ function Record:enum(name) end
 ---@field ppid integer the parent process
 ---@field comm string the thread's name
 ---@field cpu integer
+---@field event string which of its probe's events: the name in the C
 ---@field truncated boolean the payload is not all there was
 ---@field user string name of the process's effective user, or its number
 ---@field exe string path of its executable, as the process sees it
