@@ -124,6 +124,10 @@ Result<void> set(RunCommand& command, const std::string& name,
   } else if (name == "leave") {
     command.leave = true;
   } else if (name == "user") {
+    if (value.empty()) {
+      return fail_usage("--user: no user is named",
+                        "without it CMD runs as who called sudo");
+    }
     command.user = value;
   } else if (name == "duration") {
     command.duration = parse_duration(value);
