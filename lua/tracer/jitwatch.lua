@@ -10,7 +10,8 @@ local vmdef = require "jit.vmdef"
 
 local M = {}
 
-local library -- folder of the modules that are no script's
+-- Of modules that are no script's: here lies one of them.
+local library = debug.getinfo(1, "S").source:match "^@(.*/)"
 local attempt -- what is being recorded: places, instructions, start
 local compiled = {} -- instructions that are in finished traces
 local failed = {} -- list of: instruction, place, reason, advice
@@ -72,8 +73,7 @@ end
 --- "script.lua:12" of an instruction of the script; nil of others.
 local function place_of(info)
   local file = info.source and info.source:match "^@(.*)"
-  if file and info.currentline and file:sub(1, #library + 1) ~= library .. "/"
-  then
+  if file and info.currentline and file:sub(1, #library) ~= library then
     return ("%s:%d"):format(file, info.currentline)
   end
 end
@@ -186,10 +186,8 @@ local function on_trace(what, number, func, pc, code, detail)
   end
 end
 
---- Watches from now on. `folder` is that of the library.
----@param folder string
-function M.start(folder)
-  library = folder
+--- Watches from now on.
+function M.start()
   jit.attach(on_trace, "trace")
   jit.attach(on_record, "record")
 end
