@@ -23,10 +23,7 @@ local PASSING = {
   ["hit mcode limit (retrying)"] = true,
   ["failed to allocate mcode memory"] = true,
   ["blacklisted"] = true, -- because of something that is told itself
-}
-
--- How a loop was taken: another trace has it, or it is a matter of its length.
-local LOOPS = {
+  -- How a loop was taken: another trace has it, or it is a matter of its length.
   ["leaving loop in root trace"] = true,
   ["inner loop in root trace"] = true,
   ["loop unroll limit reached"] = true,
@@ -197,18 +194,16 @@ end
 function M.stop()
   jit.attach(on_trace)
   jit.attach(on_record)
-  local lines, seen, loops = {}, {}, {}
+  local lines, seen = {}, {}
   for _, each in ipairs(failed) do
     local text = ("%s: leaves the JIT: %s%s"):format(each.place, each.reason,
       each.advice and (" (%s)"):format(each.advice) or "")
     if not compiled[each.instruction or false] and not seen[text] then
       seen[text] = true
-      local list = LOOPS[each.reason] and loops or lines
-      list[#list + 1] = text
+      lines[#lines + 1] = text
     end
   end
-  -- Loops that did not settle are told where nothing else explains them.
-  return lines[1] and lines or loops
+  return lines
 end
 
 return M
