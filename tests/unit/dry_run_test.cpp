@@ -124,8 +124,8 @@ TEST_F(DryRunTest, AnswersForMapsThatTheyAreEmpty) {
   const Result<void> done =
       run("local found = 0\n"
           "write:on(function(e)\n"
-          "  write.map.seen[1] = 5\n"
-          "  found = found + (write.map.seen[1] and 1 or 0)\n"
+          "  write.map.seen:set(1, 5)\n"
+          "  found = found + (write.map.seen:get(1) and 1 or 0)\n"
           "end)\n"
           "tracer.at_end(function()\n"
           "  for _ in write.map.seen:pairs() do found = found + 1 end\n"
