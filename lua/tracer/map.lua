@@ -785,7 +785,13 @@ local function make(types, declared, call)
   for _, name in ipairs(METHODS[kind]) do
     self[name] = Map[name]
   end
-  return setmetatable(self, { __index = unknown_method(kind) })
+  return setmetatable(self, {
+    __index = unknown_method(kind),
+    __newindex = function()
+      error(("the map %s is in the kernel: map:set(key, value) writes to it")
+        :format(declared.name), 2)
+    end,
+  })
 end
 
 --- What reaches the kernel, or the recording.
