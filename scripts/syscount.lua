@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 --
 -- syscount: which system calls are made, how often, and how many fail. They are
--- counted in the kernel, so that a million a second is no burden.
+-- counted in the kernel, which costs less than an event for each.
 --
 -- USAGE: tracer run syscount [PID…] [--by process] [--latency] [--failed]
 --                            [--top N] [--interval 1s] [-- CMD ARGS…]
