@@ -14,7 +14,6 @@
 #include <csignal>
 #include <cstring>
 #include <future>
-#include <numeric>
 
 #include "artifact/cache.h"
 #include "artifact/worker.h"
@@ -155,7 +154,7 @@ void second_signal(int) {
 Result<int> Session::run() {
   user_ =
       options_.user.empty() ? calling_user() : TRY(find_user(options_.user));
-  if (!TRY(load_script())) {
+  if (!TRY(load_script(script_host()))) {
     return 0;
   }
   targets_ = TRY(Targets::parse(options_.pids, options_.follow));
@@ -181,45 +180,48 @@ Result<int> Session::run() {
   return status;
 }
 
+script::Engine::Host Session::script_host() {
+  return {.emit =
+              [this](std::string_view bytes) {
+                // The sink may let us wait: not the script's fault.
+                watchdog_.leave();
+                if (sink_) {  // a trace that is recorded shows nothing
+                  sink_->write(bytes);
+                }
+                watchdog_.enter();
+              },
+          .on_limit = [this] { end(End::kLimit); },
+          .on_stop =
+              [this](int status) {
+                script_status_ = status;
+                end(End::kScriptStop);
+              },
+          .add_target =
+              [this](pid_t pid) {
+                const std::lock_guard lock(targets_mutex_);
+                return targets_.add(pid);
+              },
+          .remove_target =
+              [this](pid_t pid) {
+                const std::lock_guard lock(targets_mutex_);
+                return targets_.remove(pid);
+              },
+          .list_targets =
+              [this] {
+                const std::lock_guard lock(targets_mutex_);
+                return targets_.list();
+              },
+          .output = [this] { return sink_ ? sink_->descriptor() : -1; },
+          .on_wait =
+              [this](bool waiting) {
+                waiting ? watchdog_.leave() : watchdog_.enter();
+              },
+          .sinks = shows() ? &script_sinks_ : nullptr};
+}
+
 /// False if --help was all that was asked for.
-Result<bool> Session::load_script() {
-  engine_ = TRY(script::Engine::create(
-      paths_, {.emit =
-                   [this](std::string_view bytes) {
-                     // The sink may let us wait: not the script's fault.
-                     watchdog_.leave();
-                     if (sink_) {  // a trace that is recorded shows nothing
-                       sink_->write(bytes);
-                     }
-                     watchdog_.enter();
-                   },
-               .on_limit = [this] { end(End::kLimit); },
-               .on_stop =
-                   [this](int status) {
-                     script_status_ = status;
-                     end(End::kScriptStop);
-                   },
-               .add_target =
-                   [this](pid_t pid) {
-                     const std::lock_guard lock(targets_mutex_);
-                     return targets_.add(pid);
-                   },
-               .remove_target =
-                   [this](pid_t pid) {
-                     const std::lock_guard lock(targets_mutex_);
-                     return targets_.remove(pid);
-                   },
-               .list_targets =
-                   [this] {
-                     const std::lock_guard lock(targets_mutex_);
-                     return targets_.list();
-                   },
-               .output = [this] { return sink_->descriptor(); },
-               .on_wait =
-                   [this](bool waiting) {
-                     waiting ? watchdog_.leave() : watchdog_.enter();
-                   },
-               .sinks = shows() ? &script_sinks_ : nullptr}));
+Result<bool> Session::load_script(script::Engine::Host host) {
+  engine_ = TRY(script::Engine::create(paths_, std::move(host)));
   std::optional<script::Declared> declared =
       TRY(tracer::load_script(*engine_, paths_, options_));
   if (!declared) {
@@ -310,6 +312,7 @@ Result<artifact::Request> Session::make_request(
   if (payload_is_off(request)) {
     request.parameters["bytes"] = {0};
   }
+  request.without_kernel = !may_load_;
   // The process table is of all processes: one compiled form for all runs.
   request.parameters["tracer_select"] = {
       is_own ? 0 : static_cast<int64_t>(targets_.mode())};
@@ -317,6 +320,11 @@ Result<artifact::Request> Session::make_request(
   request.parameters["tracer_transport"] = {
       static_cast<int64_t>(options_.transport)};
   return request;
+}
+
+/// Is the text of a probe the script's, and so its mistakes?
+bool Session::is_own(const script::DeclaredProbe& probe) const {
+  return probe.text || !probe.file.starts_with(paths_.probes + "/");
 }
 
 Result<void> Session::compile() {
@@ -344,8 +352,12 @@ Result<void> Session::compile() {
         artifact::compile(paths_.worker, request, kCompileTimeout);
     if (!compiled) {
       Error error = std::move(compiled).error();
-      if (error.status == kScriptError) {
+      const bool has_line = error.message.starts_with(request.file);
+      if (error.status == kScriptError || (is_own(probe) && !has_line)) {
         error.context(probe.place);
+      }
+      if (is_own(probe)) {
+        error.status = kScriptError;
       }
       return tl::unexpected(std::move(error));
     }
@@ -393,7 +405,11 @@ Result<void> Session::load_programs() {
       if (error.hint.empty()) {
         error.hint = "-v shows the verifier's whole log";
       }
-      return tl::unexpected(std::move(error).context(requests_[i].file));
+      if (is_own(declared_.probes[i])) {
+        error.status = kScriptError;
+      }
+      return tl::unexpected(
+          std::move(error).context(declared_.probes[i].place));
     }
     modules_.push_back(std::move(*module));
     constants.first_event += artifacts_[i].schema.events.size();
@@ -427,23 +443,31 @@ Result<void> Session::take_signals() {
   return {};
 }
 
-Result<void> Session::attach() {
-  const auto start = steady_clock::now();
+/// As the engine wants them; the process table, if there is one, is the last.
+std::vector<script::BoundProbe> Session::bound_probes() const {
   std::vector<script::BoundProbe> bound;
-  bpf::Reader::Options reader;
   for (size_t i = 0; i < artifacts_.size(); ++i) {
-    const events::Schema& schema = artifacts_[i].schema;
     const bool is_table = declared_.processes && i + 1 == artifacts_.size();
-    bound.push_back({.schema = &schema,
+    bound.push_back({.schema = &artifacts_[i].schema,
                      .is_process_table = is_table,
                      .payload_is_off = payload_is_off(requests_[i]),
                      .maps = bpf::script_maps(artifacts_[i])});
-    for (const events::Map& map : bound.back().maps) {
-      kernel_maps_.add(modules_[i].map(map.name), map);
-    }
     if (!is_table) {
       bound.back().declared = i;
     }
+  }
+  return bound;
+}
+
+Result<void> Session::attach() {
+  const auto start = steady_clock::now();
+  const std::vector<script::BoundProbe> bound = bound_probes();
+  bpf::Reader::Options reader;
+  for (size_t i = 0; i < bound.size(); ++i) {
+    for (const events::Map& map : bound[i].maps) {
+      kernel_maps_.add(modules_[i].map(map.name), map);
+    }
+    const events::Schema& schema = *bound[i].schema;
     for (const events::EventType& event : schema.events) {
       reader.payload_offsets.push_back(schema.types[event.type].size);
     }
@@ -461,10 +485,15 @@ Result<void> Session::attach() {
                                   std::move(reader)));
   clock_ = format::Clock::now();
   if (records()) {
-    recorder_ = TRY(recording::Writer::create(
-        std::move(recording_), describe_run(options_, declared_, clock_),
-        describe_probes(declared_.probes, artifacts_),
-        {.on_failure = [this] { end(End::kRecordingFailed); }}));
+    Result<std::unique_ptr<recording::Writer>> created =
+        recording::Writer::create(
+            std::move(recording_), describe_run(options_, declared_, clock_),
+            describe_probes(declared_.probes, artifacts_),
+            {.on_failure = [this] { end(End::kRecordingFailed); }});
+    if (!created) {
+      return recording_failed(std::move(created).error());
+    }
+    recorder_ = std::move(*created);
     tap_ = std::make_unique<recording::MapTap>(kernel_maps_, *recorder_);
   }
   if (runs_script()) {
@@ -509,14 +538,18 @@ Result<void> Session::attach() {
     log::warn("function " + function + " is not attached: " + reason);
   }
   if (attached <= own) {
-    return fail("nothing to attach to: this kernel has none of " +
-                    std::accumulate(
-                        missing.begin(), missing.end(), std::string(),
-                        [](const std::string& list, const std::string& name) {
-                          return list + " " + name;
-                        }),
-                "a kernel with CONFIG_FTRACE_SYSCALLS=y has the tracepoints "
-                "of system calls");
+    std::string list;
+    for (const std::string& name : missing) {
+      list += (list.empty() ? "" : ", ") + name;
+    }
+    const script::DeclaredProbe& probe = declared_.probes.front();
+    return tl::unexpected(
+        Error{.message = probe.place + ": nothing to attach to: this kernel " +
+                         "has no tracepoint " + list,
+              .hint = "those that it has are the folders of " + tracefs_ +
+                      "/events; a kernel with CONFIG_FTRACE_SYSCALLS=y has "
+                      "those of system calls",
+              .status = is_own(probe) ? kScriptError : kFailed});
   }
   for (const std::string& name : missing) {
     log::warn("this kernel has no tracepoint " + name +
@@ -719,11 +752,10 @@ void Session::leave_at_next_signal() {
   struct sigaction action {};
   action.sa_handler = second_signal;
   sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
+  // Not SIGTERM: timeout(1) sends that twice, to us and to our group.
   sigset_t watched;
   sigemptyset(&watched);
   sigaddset(&watched, SIGINT);
-  sigaddset(&watched, SIGTERM);
   pthread_sigmask(SIG_UNBLOCK, &watched, nullptr);
 }
 
@@ -928,10 +960,18 @@ Result<void> Session::finish_recording() {
   if (results_on_stdout_ && !shows() && has_reader_gone()) {
     return {};
   }
+  if (!finished) {
+    return recording_failed(std::move(finished).error());
+  }
+  return {};
+}
+
+/// Says which recording it is, and what to do.
+tl::unexpected<Error> Session::recording_failed(Error error) const {
   const std::string& path = shows() ? options_.record : options_.output;
-  return finished ? Result<void>()
-                  : tl::unexpected(std::move(finished).error().context(
-                        path == "-" ? "standard output" : path));
+  error.hint = "make room, or record into another file";
+  return tl::unexpected(
+      std::move(error).context(path == "-" ? "standard output" : path));
 }
 
 Result<int> Session::stop() {

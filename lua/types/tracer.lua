@@ -189,8 +189,9 @@ function Columns:emit(...) end
 
 ---@class TableOptions
 ---@field columns string[] names
----@field rows any[][]|fun(): any... lists of cells, or an iterator whose values
----  are the cells of a row
+---@field rows any[][]|table<any, number|string>|fun(): any... lists of cells, a
+---  table whose keys and values are the cells, or an iterator whose values are
+---  the cells of a row
 ---@field sort string? a column, its largest value first; "-NAME": its smallest
 ---@field ascending boolean? the smallest first
 ---@field limit integer? this many rows
@@ -480,6 +481,10 @@ function Map:count() end
 --- gaps; counts[0] is there, too.
 ---@return fun(): table|false, integer[]
 function Map:histograms() end
+
+--- The same, and takes them out as drain() does.
+---@return fun(): table|false, integer[]
+function Map:drain_histograms() end
 
 --- Takes the next value of a queue or a stack; nil if there is none.
 ---@return any
