@@ -686,22 +686,20 @@ void Engine::flush() {
   }
 }
 
-/// Calls a function of the module, with one text if there is one.
-Result<void> Engine::call_jitwatch(const char* function,
-                                   const std::string& text, int results) {
+/// Calls a function of the module.
+Result<void> Engine::call_jitwatch(const char* function, int results) {
   lua_getglobal(lua_, "require");
   lua_pushliteral(lua_, "tracer.jitwatch");
   TRY(call(1, 1));
   lua_getfield(lua_, -1, function);
   lua_remove(lua_, -2);
-  lua_pushlstring(lua_, text.data(), text.size());
-  return call(1, results);
+  return call(0, results);
 }
 
 Result<void> Engine::watch_jit() {
   // LuaJIT's own list of its reasons, of just this version.
   static constexpr std::string_view kReasons =
-#include "luajit_vmdef.inc"
+#include <luajit_vmdef.inc>
       ;
   lua_getglobal(lua_, "package");
   lua_getfield(lua_, -1, "preload");
@@ -710,11 +708,11 @@ Result<void> Engine::watch_jit() {
   CHECK(status == 0);
   lua_setfield(lua_, -2, "jit.vmdef");
   lua_pop(lua_, 2);
-  return call_jitwatch("start", paths_.lua, 0);
+  return call_jitwatch("start", 0);
 }
 
 Result<std::vector<std::string>> Engine::left_the_jit() {
-  TRY(call_jitwatch("stop", {}, 1));
+  TRY(call_jitwatch("stop", 1));
   std::vector<std::string> lines;
   const auto count = static_cast<int>(lua_objlen(lua_, -1));
   for (int i = 1; i <= count; ++i) {

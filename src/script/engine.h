@@ -217,8 +217,7 @@ class Engine {
 
   static int ready(lua_State* lua);
   Result<void> call(int arguments, int results);
-  Result<void> call_jitwatch(const char* function, const std::string& text,
-                             int results);
+  Result<void> call_jitwatch(const char* function, int results);
   Error take_error();
   Declared read_declared();
   void push_runtime(const char* function);
