@@ -154,7 +154,7 @@ void second_signal(int) {
 Result<int> Session::run() {
   user_ =
       options_.user.empty() ? calling_user() : TRY(find_user(options_.user));
-  if (!TRY(load_script())) {
+  if (!TRY(load_script(script_host()))) {
     return 0;
   }
   targets_ = TRY(Targets::parse(options_.pids, options_.follow));
@@ -180,41 +180,48 @@ Result<int> Session::run() {
   return status;
 }
 
+script::Engine::Host Session::script_host() {
+  return {.emit =
+              [this](std::string_view bytes) {
+                // The sink may let us wait: not the script's fault.
+                watchdog_.leave();
+                if (sink_) {  // a trace that is recorded shows nothing
+                  sink_->write(bytes);
+                }
+                watchdog_.enter();
+              },
+          .on_limit = [this] { end(End::kLimit); },
+          .on_stop =
+              [this](int status) {
+                script_status_ = status;
+                end(End::kScriptStop);
+              },
+          .add_target =
+              [this](pid_t pid) {
+                const std::lock_guard lock(targets_mutex_);
+                return targets_.add(pid);
+              },
+          .remove_target =
+              [this](pid_t pid) {
+                const std::lock_guard lock(targets_mutex_);
+                return targets_.remove(pid);
+              },
+          .list_targets =
+              [this] {
+                const std::lock_guard lock(targets_mutex_);
+                return targets_.list();
+              },
+          .output = [this] { return sink_ ? sink_->descriptor() : -1; },
+          .on_wait =
+              [this](bool waiting) {
+                waiting ? watchdog_.leave() : watchdog_.enter();
+              },
+          .sinks = shows() ? &script_sinks_ : nullptr};
+}
+
 /// False if --help was all that was asked for.
-Result<bool> Session::load_script() {
-  engine_ = TRY(script::Engine::create(
-      paths_, {.emit =
-                   [this](std::string_view bytes) {
-                     // The sink may let us wait: not the script's fault.
-                     watchdog_.leave();
-                     if (sink_) {  // a trace that is recorded shows nothing
-                       sink_->write(bytes);
-                     }
-                     watchdog_.enter();
-                   },
-               .on_limit = [this] { end(End::kLimit); },
-               .on_stop =
-                   [this](int status) {
-                     script_status_ = status;
-                     end(End::kScriptStop);
-                   },
-               .add_target =
-                   [this](pid_t pid) {
-                     const std::lock_guard lock(targets_mutex_);
-                     return targets_.add(pid);
-                   },
-               .remove_target =
-                   [this](pid_t pid) {
-                     const std::lock_guard lock(targets_mutex_);
-                     return targets_.remove(pid);
-                   },
-               .list_targets =
-                   [this] {
-                     const std::lock_guard lock(targets_mutex_);
-                     return targets_.list();
-                   },
-               .output = [this] { return sink_->descriptor(); },
-               .files = shows() ? &files_ : nullptr}));
+Result<bool> Session::load_script(script::Engine::Host host) {
+  engine_ = TRY(script::Engine::create(paths_, std::move(host)));
   std::optional<script::Declared> declared =
       TRY(tracer::load_script(*engine_, paths_, options_));
   if (!declared) {
@@ -305,6 +312,7 @@ Result<artifact::Request> Session::make_request(
   if (payload_is_off(request)) {
     request.parameters["bytes"] = {0};
   }
+  request.without_kernel = !may_load_;
   // The process table is of all processes: one compiled form for all runs.
   request.parameters["tracer_select"] = {
       is_own ? 0 : static_cast<int64_t>(targets_.mode())};
@@ -424,6 +432,8 @@ Result<void> Session::take_signals() {
   if (hangup.sa_handler != SIG_IGN) {
     sigaddset(&watched, SIGHUP);
   }
+  // Asked now, for a terminal that has hung up cannot be opened.
+  has_terminal_ = Fd(open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC)).valid();
   // Before any thread starts, so that all of them leave these to us.
   sigprocmask(SIG_BLOCK, &watched, nullptr);
   signals_ = Fd(signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK));
@@ -433,23 +443,31 @@ Result<void> Session::take_signals() {
   return {};
 }
 
-Result<void> Session::attach() {
-  const auto start = steady_clock::now();
+/// As the engine wants them; the process table, if there is one, is the last.
+std::vector<script::BoundProbe> Session::bound_probes() const {
   std::vector<script::BoundProbe> bound;
-  bpf::Reader::Options reader;
   for (size_t i = 0; i < artifacts_.size(); ++i) {
-    const events::Schema& schema = artifacts_[i].schema;
     const bool is_table = declared_.processes && i + 1 == artifacts_.size();
-    bound.push_back({.schema = &schema,
+    bound.push_back({.schema = &artifacts_[i].schema,
                      .is_process_table = is_table,
                      .payload_is_off = payload_is_off(requests_[i]),
                      .maps = bpf::script_maps(artifacts_[i])});
-    for (const events::Map& map : bound.back().maps) {
-      kernel_maps_.add(modules_[i].map(map.name), map);
-    }
     if (!is_table) {
       bound.back().declared = i;
     }
+  }
+  return bound;
+}
+
+Result<void> Session::attach() {
+  const auto start = steady_clock::now();
+  const std::vector<script::BoundProbe> bound = bound_probes();
+  bpf::Reader::Options reader;
+  for (size_t i = 0; i < bound.size(); ++i) {
+    for (const events::Map& map : bound[i].maps) {
+      kernel_maps_.add(modules_[i].map(map.name), map);
+    }
+    const events::Schema& schema = *bound[i].schema;
     for (const events::EventType& event : schema.events) {
       reader.payload_offsets.push_back(schema.types[event.type].size);
     }
@@ -467,10 +485,15 @@ Result<void> Session::attach() {
                                   std::move(reader)));
   clock_ = format::Clock::now();
   if (records()) {
-    recorder_ = TRY(recording::Writer::create(
-        std::move(recording_), describe_run(options_, declared_, clock_),
-        describe_probes(declared_.probes, artifacts_),
-        {.on_failure = [this] { end(End::kRecordingFailed); }}));
+    Result<std::unique_ptr<recording::Writer>> created =
+        recording::Writer::create(
+            std::move(recording_), describe_run(options_, declared_, clock_),
+            describe_probes(declared_.probes, artifacts_),
+            {.on_failure = [this] { end(End::kRecordingFailed); }});
+    if (!created) {
+      return recording_failed(std::move(created).error());
+    }
+    recorder_ = std::move(*created);
     tap_ = std::make_unique<recording::MapTap>(kernel_maps_, *recorder_);
   }
   if (runs_script()) {
@@ -612,7 +635,7 @@ Result<void> Session::start() {
     sink_ = std::make_unique<sinks::FileSink>(std::move(output_), [this] {
       end(sink_->closed_pipe() ? End::kPipeClosed : End::kOutputFailed);
     });
-    TRY(files_.start([this] { end(End::kOutputFailed); }));
+    TRY(script_sinks_.start([this] { end(End::kOutputFailed); }));
   }
   if (!targets_.roots().empty() && records() && !declared_.targets) {
     to_record_ =
@@ -627,7 +650,7 @@ Result<void> Session::start() {
   if (command_) {
     command_->release();
   }
-  return {};
+  return watch_for_manager();
 }
 
 /// Without hooks it is the processes themselves that tell when they end.
@@ -683,12 +706,42 @@ void Session::on_signal() {
   signalfd_siginfo info{};
   while (read(signals_.get(), &info, sizeof info) == sizeof info) {
     interrupted_ |= info.ssi_signo == SIGINT;
+    if (info.ssi_signo == SIGHUP && reopens_files()) {
+      continue;
+    }
     if (end_ == End::kNone) {
       // From the terminal it went to the command as well.
       signal_from_terminal_ = info.ssi_code == SI_KERNEL;
       end(info.ssi_signo == SIGHUP ? End::kHangup : End::kSignal);
     }
   }
+}
+
+/// SIGHUP ends a run that has a terminal; a service whose files can be opened
+/// anew is told that they have been moved.
+bool Session::reopens_files() {
+  if (has_terminal_ || !script_sinks_.can_reopen()) {
+    return false;
+  }
+  script_sinks_.reopen();
+  return true;
+}
+
+/// Tells the service manager that we are ready, and then again and again that
+/// the script still gets its turn.
+Result<void> Session::watch_for_manager() {
+  manager_.say("READY=1");
+  if (const auto period = manager_.watchdog()) {
+    alive_ = TRY(make_interval(*period / 3));
+    TRY(loop_->add(alive_.get(), EPOLLIN, [this](uint32_t) {
+      uint64_t times = 0;
+      if (read(alive_.get(), &times, sizeof times) == sizeof times &&
+          !watchdog_.is_stuck()) {
+        manager_.say("WATCHDOG=1");
+      }
+    }));
+  }
+  return {};
 }
 
 void Session::leave_at_next_signal() {
@@ -699,11 +752,10 @@ void Session::leave_at_next_signal() {
   struct sigaction action {};
   action.sa_handler = second_signal;
   sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
+  // Not SIGTERM: timeout(1) sends that twice, to us and to our group.
   sigset_t watched;
   sigemptyset(&watched);
   sigaddset(&watched, SIGINT);
-  sigaddset(&watched, SIGTERM);
   pthread_sigmask(SIG_UNBLOCK, &watched, nullptr);
 }
 
@@ -908,13 +960,22 @@ Result<void> Session::finish_recording() {
   if (results_on_stdout_ && !shows() && has_reader_gone()) {
     return {};
   }
+  if (!finished) {
+    return recording_failed(std::move(finished).error());
+  }
+  return {};
+}
+
+/// Says which recording it is, and what to do.
+tl::unexpected<Error> Session::recording_failed(Error error) const {
   const std::string& path = shows() ? options_.record : options_.output;
-  return finished ? Result<void>()
-                  : tl::unexpected(std::move(finished).error().context(
-                        path == "-" ? "standard output" : path));
+  error.hint = "make room, or record into another file";
+  return tl::unexpected(
+      std::move(error).context(path == "-" ? "standard output" : path));
 }
 
 Result<int> Session::stop() {
+  manager_.say("STOPPING=1");
   leave_at_next_signal();
   const End cause = end_;
   if (command_ && cause != End::kTargetsGone && !options_.leave &&
@@ -931,7 +992,7 @@ Result<int> Session::stop() {
   wait_for_script();
   Result<void> recorded = finish_recording();
   const Result<void> written = sink_ ? sink_->finish() : Result<void>();
-  Result<void> written_files = files_.finish();
+  Result<void> written_files = script_sinks_.finish();
   const bool closed = sink_ && sink_->closed_pipe();
   const int of_command = command_status();
   report();

@@ -136,21 +136,27 @@ function Probe:on(fn)
   return self
 end
 
---- Sends what is shown of this probe's events, text or JSON, to a sink
---- (tracer.sink.file) instead of to the results.
----@param sink tracer.Sink
+--- Sends what is shown of this probe's events, text or JSON, to sinks
+--- (tracer.sink) instead of to the results; tracer.sink.stdout is the results.
+---@param ... tracer.Sink
 ---@return tracer.Probe
-function Probe:to(sink)
+function Probe:to(...)
   if getmetatable(self) ~= Probe then
     error("call it with a colon: probe:to(sink)", 2)
-  elseif type(sink) ~= "table" or not rawget(sink, "buffer") then
-    error("probe:to: a sink expected, as of tracer.sink.file, got " ..
-      type(sink), 2)
-  elseif rawget(self, "sink") then
-    error("probe:to: this probe has a sink already", 2)
+  elseif rawget(self, "sinks") then
+    error("probe:to: this probe has a sink already; name all of them in one " ..
+      "call", 2)
+  end
+  local sinks = { ... }
+  for i = 1, math.max(select("#", ...), 1) do
+    local sink = sinks[i]
+    if type(sink) ~= "table" or not rawget(sink, "buffer") then
+      error("probe:to: a sink expected, as of tracer.sink.file, got " ..
+        type(sink), 2)
+    end
   end
   M.check_declaring("probe:to", "sinks", 2)
-  rawset(self, "sink", sink)
+  rawset(self, "sinks", sinks)
   return self
 end
 
@@ -358,18 +364,38 @@ end
 
 ---- What the engine calls -----------------------------------------------------
 
+--- The arguments of print, and tabs between them. LuaJIT gives a loop up that is
+--- most often over at once, and the events' loop around it with it: the first
+--- arguments have none.
+local function put_values(to, count, a, b, c, d, ...)
+  if count > 0 then
+    to:put(tostring(a))
+  end
+  if count > 1 then
+    to:put("\t", tostring(b))
+  end
+  if count > 2 then
+    to:put("\t", tostring(c))
+  end
+  if count > 3 then
+    to:put("\t", tostring(d))
+  end
+  for i = 1, count - 4 do
+    to:put("\t", tostring((select(i, ...))))
+  end
+end
+
 --- print, which keeps its place among the results. Among objects of JSON a
 --- line is one of them.
 local function print_result(...)
-  local to = output.json and buffer.new() or out
-  for i = 1, select("#", ...) do
-    to:put(i > 1 and "\t" or "", tostring((select(i, ...))))
-  end
   if output.json then
-    require("tracer.show").show(to:tostring())
-  else
-    to:put("\n")
+    local line = buffer.new()
+    put_values(line, select("#", ...), ...)
+    require("tracer.show").show(line:tostring())
+    return
   end
+  put_values(out, select("#", ...), ...)
+  out:put("\n")
 end
 
 --- The standard output as scripts have it: what is written keeps its place.
