@@ -62,7 +62,7 @@ Result<int> run(const std::vector<std::string>& words) {
     return replay.run();
   } else {
     Session session(TRY(find_paths()), std::move(command));
-    return session.run();
+    return verb == Verb::kCheck ? session.check() : session.run();
   }
 }
 
@@ -112,6 +112,7 @@ constexpr Command kCommands[] = {
     {"replay", run<Verb::kReplay>},
     {"info", info},
     {"export", export_recording},
+    {"check", run<Verb::kCheck>},
     {"test", cli::test},
     {"help", help},
     {"--help", help},

@@ -24,6 +24,7 @@
 
 #include "artifact/artifact.h"
 #include "base/loop.h"
+#include "base/notify_socket.h"
 #include "base/paths.h"
 #include "base/result.h"
 #include "base/user.h"
@@ -40,7 +41,7 @@
 #include "run_command.h"
 #include "script/engine.h"
 #include "sinks/file.h"
-#include "sinks/files.h"
+#include "sinks/script_sinks.h"
 #include "table_filter.h"
 #include "targets.h"
 #include "timers.h"
@@ -56,6 +57,10 @@ class Session {
   /// Runs to the end; the exit status, or the Error that prevented it. Must
   /// be called while the process has a single thread.
   Result<int> run();
+
+  /// Says on standard output whether it would run, and traces nothing; in
+  /// check.cpp. The exit status, as that of run().
+  Result<int> check();
 
   /// Why the trace ended; the first cause counts.
   enum class End {
@@ -73,10 +78,16 @@ class Session {
   };
 
  private:
-  Result<bool> load_script();
+  script::Engine::Host script_host();
+  Result<bool> load_script(script::Engine::Host host);
+  Result<std::vector<std::string>> verify(const Result<void>& able);
+  Result<std::vector<std::string>> dry_run();
+  [[nodiscard]] Result<int> status_of(pid_t child) const;
+  [[nodiscard]] std::vector<script::BoundProbe> bound_probes() const;
   Result<void> open_loop();
   Result<Fd> open_output(const std::string& path);
   Result<void> open_outputs();
+  [[nodiscard]] bool is_own(const script::DeclaredProbe& probe) const;
   [[nodiscard]] bool payload_is_off(const artifact::Request& request) const;
   Result<artifact::Request> make_request(const script::DeclaredProbe& probe,
                                          bool follows) const;
@@ -85,7 +96,6 @@ class Session {
   Result<void> take_signals();
   Result<void> attach();
   Result<void> attach_processes();
-  void seed_processes();
   [[nodiscard]] uint16_t process_type() const;
   [[nodiscard]] std::vector<std::pair<std::string, std::string>> unattached()
       const;
@@ -104,7 +114,7 @@ class Session {
   Result<void> finish_recording();
   [[nodiscard]] tl::unexpected<Error> recording_failed(Error error) const;
   /// Is the trace shown by the script, is it recorded?
-  [[nodiscard]] bool shows() const { return options_.verb == Verb::kRun; }
+  [[nodiscard]] bool shows() const { return options_.verb != Verb::kRecord; }
   /// What a script reads of maps is recorded, so it must read it.
   [[nodiscard]] bool runs_script() const { return shows() || declared_.maps; }
   [[nodiscard]] bool records() const {
@@ -115,20 +125,25 @@ class Session {
   void watch_roots();
   void end(End cause);
   void on_signal();
+  bool reopens_files();
+  Result<void> watch_for_manager();
   void leave_at_next_signal();
   void report();
   int command_status();
-  void detach();
-  void detach_now();
+  std::vector<Fd> release_links();
 
   const Paths paths_;
   RunCommand options_;
   User user_;
   std::string tracefs_;
+  bool may_load_ = true;  // a check is for everybody
   std::optional<Loop> loop_;
   std::optional<Notifier> notice_;
   Fd signals_;
   Fd duration_;
+  const NotifySocket manager_ = NotifySocket::from_environment();
+  Fd alive_;  // when to tell the manager that we are alive
+  bool has_terminal_ = true;
   std::atomic<End> end_{End::kNone};
   bool signal_from_terminal_ = false;
   bool interrupted_ = false;  // by ^C
@@ -136,7 +151,7 @@ class Session {
   Fd output_;     // where results go, until the sink takes it
   Fd recording_;  // the same for the recorder
   std::unique_ptr<sinks::FileSink> sink_;
-  sinks::Files files_;  // the script's own
+  sinks::ScriptSinks script_sinks_;  // the script's own
   bool results_on_stdout_ = true;
   std::optional<Command> command_;
   Targets targets_;

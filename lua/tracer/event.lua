@@ -48,7 +48,7 @@ local C = ffi.C
 local band = bit.band
 local cast = ffi.cast
 local max = math.max
-local tonumber = tonumber
+local error, tonumber, type = error, tonumber, type
 
 local M = {}
 
@@ -140,9 +140,12 @@ local Event = {}
 ---@param name string
 ---@param buf string.buffer
 function Event:quote(name, buf)
+  ctype.check_self(self, "quote")
   local put = self.quoters_[name]
   if not put then
     error(("e:quote: no text %q in this event"):format(tostring(name)), 2)
+  elseif type(buf) ~= "userdata" then
+    error("e:quote: a buffer expected, as :format has it, got " .. type(buf), 2)
   end
   put(self, buf)
 end
@@ -150,20 +153,23 @@ end
 --- The event for later: it stays as it is.
 ---@return tracer.Event
 function Event:copy()
+  ctype.check_self(self, "copy")
   local size = length_of(self)
   local bytes = ffi.new("uint8_t[?]", size)
   ffi.copy(bytes, self, size)
-  local copy = cast(self.kind_.pointer, bytes)
+  local copy = cast(self.kind_.pointer, bytes)[0]
   kept[copy] = bytes
   return copy
 end
 
---- The event as JSON, as --format json shows it.
+local json_text = buffer.new()
+
+--- The event as JSON, as --format json shows it, without the line feed.
 local function as_json(e)
-  local out = buffer.new()
-  local room = out:reserve(tonumber(C.tracer_event_room(engine, e)))
-  out:commit(tonumber(C.tracer_event_json(engine, e, room)))
-  return (out:tostring():gsub("\n$", ""))
+  local room = json_text:reset():reserve(
+    tonumber(C.tracer_event_room(engine, e)))
+  json_text:commit(tonumber(C.tracer_event_json(engine, e, room)) - 1)
+  return json_text:tostring()
 end
 
 local time_text = ffi.new("char[?]", TIME_ROOM)
@@ -197,6 +203,9 @@ local function event_type(schema, declaration, has_processes, payload_is_off)
   local extra = process_fields(has_processes)
   extra.truncated = function(e)
     return band(cast(header, e).type, CUT) ~= 0
+  end
+  extra.event = function()
+    return declaration.name
   end
   extra.time = function(e)
     return ffi.string(time_text,
@@ -234,7 +243,7 @@ end
 -- What the loop does with one event; lines with a name in brackets are only
 -- there if the probe has that handler.
 local STEPS = [[
-      local e = cast(T@, h)
+      local e = cast(T@, h)[0]
 [filter] if not filter@(e) then
 [filter]   counts[FILTERED] = counts[FILTERED] + 1
 [filter] else
@@ -248,6 +257,10 @@ local STEPS = [[
 [prefixed]   line:reset()
 [prefixed] end
 [json]   put_json(h, out)
+[take] if #out > 0 then
+[take]   TAKE
+[take]   out:reset()
+[take] end
 [limit]  if counts[SHOWN] >= LIMIT then
 [limit]    limit_reached()
 [limit]    return
@@ -258,7 +271,8 @@ local STEPS = [[
 [stop]   end
 ]]
 
---- The steps of type `k`. With a sink the text goes there.
+--- The steps of type `k`. With a sink the text goes there; with several, or
+--- one that wants to know the event, to their functions `has.take` by name.
 local function steps_of(k, has)
   local lines = {}
   for line in STEPS:gmatch("[^\n]+") do
@@ -268,7 +282,11 @@ local function steps_of(k, has)
     end
   end
   local steps = table.concat(lines, "\n")
-  return has.sink and steps:gsub("%f[%w]out%f[%W]", "out" .. k) or steps
+  if has.take then
+    steps = steps:gsub("TAKE", (table.concat(has.take, "(e, h, out) ")
+      .. "(e, h, out)"))
+  end
+  return has.sinks and steps:gsub("%f[%w]out%f[%W]", "out" .. k) or steps
 end
 
 --- Output of a script: what is formatted until the end of the batch.
@@ -328,12 +346,25 @@ function M.loop(run, out)
     end,
   }
   local cases = {}
+  local takes = 0 -- functions of sinks
   local function add_cases(bound)
     local probe = bound.probe
     local filter = rawget(probe, "filter_handler")
     local on = rawget(probe, "on_handler")
     local format = rawget(probe, "format_handler")
-    local sink = rawget(probe, "sink")
+    local sinks = rawget(probe, "sinks")
+    local direct = sinks and not sinks[2] and not sinks[1].take
+      and sinks[1].buffer
+    local between = sinks and not direct and buffer.new()
+    local take
+    for _, sink in ipairs(between and sinks or {}) do
+      takes = takes + 1
+      take = take or {}
+      take[#take + 1] = "take" .. takes
+      values["take" .. takes] = sink.take or function(_, _, text)
+        sink.buffer:put(text)
+      end
+    end
     -- Without any handler a probe shows its events as they are.
     local json = run.json and (format or not on) or not (format or on)
     for _, declaration in ipairs(bound.schema.events) do
@@ -343,12 +374,13 @@ function M.loop(run, out)
       values["filter" .. k] = filter
       values["on" .. k] = on
       values["format" .. k] = format
-      values["out" .. k] = sink and sink.buffer
+      values["out" .. k] = direct or between or nil
       cases[#cases + 1] = steps_of(k, {
         filter = filter, on = on, json = json, count = true,
         format = format and not json and not run.prefix,
         prefixed = format and not json and run.prefix,
-        limit = run.limit > 0, stop = run.stop, sink = sink,
+        limit = run.limit > 0, stop = run.stop, sinks = sinks,
+        take = take,
       })
     end
   end

@@ -29,9 +29,11 @@
 #include "events/schema.h"
 #include "format/clock.h"
 #include "format/json.h"
-#include "sinks/files.h"
+#include "sinks/script_sinks.h"
 
 struct lua_State;
+struct tracer_file_options;
+struct tracer_loki_options;
 
 namespace tracer::script {
 
@@ -100,8 +102,9 @@ struct BoundProbe {
 struct RunOptions {
   bool json = false;
   format::TimeStyle time = format::TimeStyle::kNone;
-  uint64_t limit = 0;   // events to show; 0: all
-  bool replay = false;  // what this machine is like says nothing of the events
+  uint64_t limit = 0;    // events to show; 0: all
+  bool replay = false;   // what this machine is like says nothing of the events
+  bool endless = false;  // the script cannot stop it
 };
 
 class Engine {
@@ -115,8 +118,11 @@ class Engine {
     std::function<Result<bool>(pid_t pid)> add_target;
     std::function<bool(pid_t pid)> remove_target;
     std::function<std::vector<pid_t>()> list_targets;
-    std::function<int()> output;     // where emit's bytes go, to ask what it is
-    sinks::Files* files = nullptr;   // the script's; null: it may open none
+    std::function<int()> output;  // where emit's bytes go, to ask what it is
+    /// What follows may wait for somebody else (true), or no longer.
+    std::function<void(bool waiting)> on_wait;
+    /// The script's own; null: it may open none.
+    sinks::ScriptSinks* sinks = nullptr;
   };
 
   static Result<std::unique_ptr<Engine>> create(const Paths& paths, Host host);
@@ -162,6 +168,12 @@ class Engine {
   /// Hands on what is formatted; for the time after an error.
   void flush();
 
+  /// Notes from now on what LuaJIT does not compile (lua/tracer/jitwatch.lua).
+  Result<void> watch_jit();
+  /// Ends that: one text for each line of the script that is left to the
+  /// interpreter, and why.
+  Result<std::vector<std::string>> left_the_jit();
+
   /// Events handed to the script, shown, and dropped by its filters.
   [[nodiscard]] uint64_t delivered() const { return delivered_; }
   [[nodiscard]] uint64_t shown() const { return counts_[kShown]; }
@@ -182,8 +194,12 @@ class Engine {
   bool terminal_size(uint16_t* rows, uint16_t* columns) const;
   void find_user(uint32_t uid);
   void find_group(uint32_t gid);
-  double open_file(const char* path, bool append);
+  double open_file(const char* path, const tracer_file_options& options);
+  double open_loki(const tracer_loki_options& options);
+  double loki_stream(double sink, std::string_view labels);
   void write_file(double file, std::string_view bytes);
+  void write_loki(double sink, std::string_view records);
+  void sink_stats(double sink, double* out) const;
   void process_record(const events::Header* event);
   double process_text(uint32_t pid, uint32_t field);
   events::MapStatus map_call(uint32_t map, events::MapOp op,
@@ -195,15 +211,20 @@ class Engine {
   static constexpr size_t kCursor = 0;
   static constexpr size_t kShown = 1;
   static constexpr size_t kFiltered = 2;
+  static constexpr size_t kStopped = 3;
 
   Engine(lua_State* lua, Host host) : lua_(lua), host_(std::move(host)) {}
 
   static int ready(lua_State* lua);
   Result<void> call(int arguments, int results);
+  Result<void> call_jitwatch(const char* function, const std::string& text,
+                             int results);
   Error take_error();
   Declared read_declared();
   void push_runtime(const char* function);
   void push_schema(const events::Schema& schema);
+  [[nodiscard]] uint64_t now() const;
+  double opened(const Result<size_t>& sink);
 
   lua_State* lua_;
   Host host_;
@@ -213,6 +234,7 @@ class Engine {
   format::TimeStyle time_ = format::TimeStyle::kNone;
   bool is_over_ = false;  // the script shall see no more events
   bool replay_ = false;
+  bool endless_ = false;
   bool in_batch_ = false;
   uint64_t last_ts_ = 0;  // of the last event, in a replay
   events::Processes processes_;
