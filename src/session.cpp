@@ -798,7 +798,7 @@ void Session::run_script() {
     if (steady_clock::now() >= next_look) {
       failed(watch_loss());
       if (recorder_) {
-        recorder_->flush_if_older(kLossInterval);
+        recorder_->flush();
       }
       next_look = steady_clock::now() + kLossInterval;
     }
@@ -969,7 +969,9 @@ Result<void> Session::finish_recording() {
 /// Says which recording it is, and what to do.
 tl::unexpected<Error> Session::recording_failed(Error error) const {
   const std::string& path = shows() ? options_.record : options_.output;
-  error.hint = "make room, or record into another file";
+  if (error.hint.empty()) {
+    error.hint = "make room, or record into another file";
+  }
   return tl::unexpected(
       std::move(error).context(path == "-" ? "standard output" : path));
 }
