@@ -199,48 +199,47 @@ Result<int> Session::run() {
 /// False if --help was all that was asked for.
 Result<bool> Session::load_script() {
   engine_ = TRY(script::Engine::create(
-      paths_, {.emit =
-                   [this](std::string_view bytes) {
-                     // The sink may let us wait: not the script's fault.
-                     watchdog_.leave();
-                     if (sink_) {  // a trace that is recorded shows nothing
-                       sink_->write(bytes);
-                     }
-                     watchdog_.enter();
-                   },
-               .on_limit = [this] { end(End::kLimit); },
-               .on_stop =
-                   [this](int status) {
-                     script_status_ = status;
-                     end(End::kScriptStop);
-                   },
-               .add_target =
-                   [this](pid_t pid) {
-                     const std::lock_guard lock(targets_mutex_);
-                     return targets_.add(pid);
-                   },
-               .remove_target =
-                   [this](pid_t pid) {
-                     const std::lock_guard lock(targets_mutex_);
-                     return targets_.remove(pid);
-                   },
-               .list_targets =
-                   [this] {
-                     const std::lock_guard lock(targets_mutex_);
-                     return targets_.list();
-                   },
-               .count_target =
-                   [this](pid_t pid) {
-                     const std::lock_guard lock(targets_mutex_);
-                     return targets_.count(pid);
-                   },
-               .numbers = [this] { return numbers(); },
-               .listen =
-                   [this](const script::Service& service) {
-                     return listen(service);
-                   },
-               .output = [this] { return sink_->descriptor(); },
-               .files = shows() ? &files_ : nullptr}));
+      paths_,
+      {.emit =
+           [this](std::string_view bytes) {
+             // The sink may let us wait: not the script's fault.
+             watchdog_.leave();
+             if (sink_) {  // a trace that is recorded shows nothing
+               sink_->write(bytes);
+             }
+             watchdog_.enter();
+           },
+       .on_limit = [this] { end(End::kLimit); },
+       .on_stop =
+           [this](int status) {
+             script_status_ = status;
+             end(End::kScriptStop);
+           },
+       .add_target =
+           [this](pid_t pid) {
+             const std::lock_guard lock(targets_mutex_);
+             return targets_.add(pid);
+           },
+       .remove_target =
+           [this](pid_t pid) {
+             const std::lock_guard lock(targets_mutex_);
+             return targets_.remove(pid);
+           },
+       .list_targets =
+           [this] {
+             const std::lock_guard lock(targets_mutex_);
+             return targets_.list();
+           },
+       .count_target =
+           [this](pid_t pid) {
+             const std::lock_guard lock(targets_mutex_);
+             return targets_.count(pid);
+           },
+       .numbers = [this] { return numbers(); },
+       .listen =
+           [this](const script::Service& service) { return listen(service); },
+       .output = [this] { return sink_->descriptor(); },
+       .files = shows() ? &files_ : nullptr}));
   std::optional<script::Declared> declared =
       TRY(tracer::load_script(*engine_, paths_, options_));
   if (!declared) {
@@ -863,13 +862,12 @@ void Session::answer_requests() {
     Result<script::Reply> reply = engine_->request(
         exchange->service, asked.method, asked.path, asked.body);
     watchdog_.leave();
-    server_.answer(
-        exchange->connection,
-        reply ? control::Response{.status = reply->status,
-                                  .type = std::move(reply->type),
-                                  .body = std::move(reply->body),
-                                  .allow = std::move(reply->allow)}
-              : control::error_response(500, reply.error().message));
+    server_.answer(exchange->connection,
+                   reply ? control::Response{.status = reply->status,
+                                             .type = std::move(reply->type),
+                                             .body = std::move(reply->body),
+                                             .allow = std::move(reply->allow)}
+                         : control::error_response(500, reply.error().message));
     if (!reply) {
       log::warn("a request failed: " + reply.error().message);
     }

@@ -63,7 +63,7 @@ local function number(value)
   elseif value == math.huge or value == -math.huge then
     return value > 0 and "+Inf" or "-Inf"
   end
-  return (value % 1 == 0 and "%.0f" or "%.17g"):format(value)
+  return (value % 1 == 0 and "%.0f" or "%.15g"):format(value)
 end
 
 local function put_head(buf, name, kind, help)

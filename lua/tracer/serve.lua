@@ -107,11 +107,11 @@ end
 --- The process id in the body of a request; nil if there is no right one.
 local function pid_of(body)
   local ok, value = json.decode(body)
-  if not ok or type(value) ~= "table" or value[1] ~= nil then
-    return nil
+  if not ok or not body:find "^%s*[{n]" then
+    return nil -- neither an object nor null
   end
   local pid = 0
-  for key, each in pairs(value) do
+  for key, each in pairs(value or {}) do
     if type(key) == "string" and key:lower() == "pid" then
       pid = each
     end

@@ -79,9 +79,8 @@ std::string json_text(std::string_view text) {
 
 void say(Level level, std::string_view text) {
   if (enabled(level)) {
-    logger().log(
-        level_of(level), "{}",
-        as_json ? json_text(printable(text)) : printable(text, true));
+    logger().log(level_of(level), "{}",
+                 as_json ? json_text(printable(text)) : printable(text, true));
   }
 }
 

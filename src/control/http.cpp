@@ -108,13 +108,12 @@ Response error_response(int status, std::string_view message) {
 }
 
 std::string to_bytes(const Response& response) {
-  std::string out = "HTTP/1.1 " + std::to_string(response.status) + " " +
-                    reason_of(response.status) +
-                    "\r\nContent-Type: " + response.type +
-                    "\r\nContent-Length: " +
-                    std::to_string(response.body.size()) +
-                    "\r\nConnection: close\r\nCache-Control: no-store"
-                    "\r\nX-Content-Type-Options: nosniff\r\n";
+  std::string out =
+      "HTTP/1.1 " + std::to_string(response.status) + " " +
+      reason_of(response.status) + "\r\nContent-Type: " + response.type +
+      "\r\nContent-Length: " + std::to_string(response.body.size()) +
+      "\r\nConnection: close\r\nCache-Control: no-store"
+      "\r\nX-Content-Type-Options: nosniff\r\n";
   if (!response.allow.empty()) {
     out += "Allow: " + response.allow + "\r\n";
   }

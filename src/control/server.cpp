@@ -120,7 +120,8 @@ Result<void> Server::listen_at_address(Listener& listener,
     auto failure = fail_errno(
         endpoint.address + " port " + std::to_string(endpoint.port), error);
     if (error == EADDRINUSE) {
-      failure.value().hint = "another program listens there; choose another port";
+      failure.value().hint =
+          "another program listens there; choose another port";
     }
     return failure;
   }
@@ -238,9 +239,8 @@ void Server::accept(const Listener& listener) {
   auto& connection =
       connections_.try_emplace(id, std::move(fd), listener).first->second;
   connection.deadline = steady_clock::now() + times_.request;
-  if (!loop_->add(number, EPOLLIN, [this, id](uint32_t events) {
-        on_event(id, events);
-      })) {
+  if (!loop_->add(number, EPOLLIN,
+                  [this, id](uint32_t events) { on_event(id, events); })) {
     connections_.erase(id);
   }
 }
@@ -251,9 +251,8 @@ bool Server::make_room() {
     return true;
   }
   const auto oldest = std::find_if(
-      connections_.begin(), connections_.end(), [](const auto& each) {
-        return each.second.phase != Phase::kAnswer;
-      });
+      connections_.begin(), connections_.end(),
+      [](const auto& each) { return each.second.phase != Phase::kAnswer; });
   if (oldest == connections_.end()) {
     return false;
   }
@@ -287,8 +286,7 @@ void Server::read(uint64_t id, Connection& connection) {
     close(id);
   } else if (connection.phase == Phase::kRequest) {
     advance(id, connection,
-            connection.reader.take(
-                {buffer.data(), static_cast<size_t>(size)}));
+            connection.reader.take({buffer.data(), static_cast<size_t>(size)}));
   }
 }
 

@@ -103,7 +103,7 @@ class Server {
     RequestReader reader;
     Phase phase = Phase::kRequest;
     Moment deadline;
-    std::string out;  // not sent yet
+    std::string out;         // not sent yet
     bool has_ended = false;  // everything is sent: waits for the client's end
   };
 

@@ -137,8 +137,8 @@ class Engine {
     std::function<std::vector<std::pair<std::string, double>>()> numbers;
     /// Without it nobody asks: then nothing listens.
     std::function<Result<void>(const Service& service)> listen;
-    std::function<int()> output;     // where emit's bytes go, to ask what it is
-    sinks::Files* files = nullptr;   // the script's; null: it may open none
+    std::function<int()> output;    // where emit's bytes go, to ask what it is
+    sinks::Files* files = nullptr;  // the script's; null: it may open none
   };
 
   static Result<std::unique_ptr<Engine>> create(const Paths& paths, Host host);

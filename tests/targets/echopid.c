@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // echopid [SECONDS]
-// Says on stderr who it is, at once and then every SECONDS (5), until it is told
-// to end by SIGINT or SIGTERM: a service that can be watched.
+// Says on stderr who it is, at once and then every SECONDS (5), until it is
+// told to end by SIGINT or SIGTERM: a service that can be watched.
 #include <signal.h>
 #include <time.h>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // test_fork [MILLISECONDS]
-// A parent that writes five lines, one each MILLISECONDS (1000), and a child that
-// writes one at once and one two of these later, all to stdout.
+// A parent that writes five lines, one each MILLISECONDS (1000), and a child
+// that writes one at once and one two of these later, all to stdout.
 #include <sys/wait.h>
 
 #include "target.h"
