@@ -73,7 +73,7 @@ Result<int> Replay::run() {
                .on_limit = [this] { limit_reached_ = true; },
                .on_stop = [this](int status) { stopped_ = status; },
                .output = [this] { return sink_->descriptor(); },
-               .files = &files_}));
+               .sinks = &script_sinks_}));
   std::optional<script::Declared> declared =
       TRY(load_script(*engine_, paths_, options_));
   if (!declared) {
@@ -251,7 +251,7 @@ Result<void> Replay::open_sink() {
                   !options_.quiet && !options_.realtime;
   sink_ = std::make_unique<sinks::FileSink>(std::move(fd),
                                             [this] { output_failed_ = true; });
-  return files_.start([this] { output_failed_ = true; });
+  return script_sinks_.start([this] { output_failed_ = true; });
 }
 
 bool Replay::is_over() const {
@@ -371,7 +371,7 @@ Result<int> Replay::finish(Result<void> played) {
   }
   wipe_progress();
   const Result<void> written = sink_->finish();
-  Result<void> written_files = files_.finish();
+  Result<void> written_files = script_sinks_.finish();
   report();
   TRY(std::move(played));
   if (!written) {

@@ -24,7 +24,7 @@
 #include "script/engine.h"
 #include "selection.h"
 #include "sinks/file.h"
-#include "sinks/files.h"
+#include "sinks/script_sinks.h"
 #include "timers.h"
 
 namespace tracer {
@@ -80,7 +80,7 @@ class Replay {
   Fd nothing_;   // /dev/null, what a pipe becomes after ^C
   Fd position_;  // shares its offset with what the reader reads
   std::unique_ptr<sinks::FileSink> sink_;
-  sinks::Files files_;  // the script's own
+  sinks::ScriptSinks script_sinks_;  // the script's own
   std::unique_ptr<recording::RecordedMaps> maps_;
   std::unique_ptr<script::Engine> engine_;
   std::vector<std::optional<size_t>> matches_;  // recorded → declared probe

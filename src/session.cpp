@@ -199,47 +199,42 @@ Result<int> Session::run() {
 /// False if --help was all that was asked for.
 Result<bool> Session::load_script() {
   engine_ = TRY(script::Engine::create(
-      paths_,
-      {.emit =
-           [this](std::string_view bytes) {
-             // The sink may let us wait: not the script's fault.
-             watchdog_.leave();
-             if (sink_) {  // a trace that is recorded shows nothing
-               sink_->write(bytes);
-             }
-             watchdog_.enter();
-           },
-       .on_limit = [this] { end(End::kLimit); },
-       .on_stop =
-           [this](int status) {
-             script_status_ = status;
-             end(End::kScriptStop);
-           },
-       .add_target =
-           [this](pid_t pid) {
-             const std::lock_guard lock(targets_mutex_);
-             return targets_.add(pid);
-           },
-       .remove_target =
-           [this](pid_t pid) {
-             const std::lock_guard lock(targets_mutex_);
-             return targets_.remove(pid);
-           },
-       .list_targets =
-           [this] {
-             const std::lock_guard lock(targets_mutex_);
-             return targets_.list();
-           },
-       .count_target =
-           [this](pid_t pid) {
-             const std::lock_guard lock(targets_mutex_);
-             return targets_.count(pid);
-           },
-       .numbers = [this] { return numbers(); },
-       .listen =
-           [this](const script::Service& service) { return listen(service); },
-       .output = [this] { return sink_->descriptor(); },
-       .files = shows() ? &files_ : nullptr}));
+      paths_, {.emit =
+                   [this](std::string_view bytes) {
+                     // The sink may let us wait: not the script's fault.
+                     watchdog_.leave();
+                     if (sink_) {  // a trace that is recorded shows nothing
+                       sink_->write(bytes);
+                     }
+                     watchdog_.enter();
+                   },
+               .on_limit = [this] { end(End::kLimit); },
+               .on_stop =
+                   [this](int status) {
+                     script_status_ = status;
+                     end(End::kScriptStop);
+                   },
+               .add_target =
+                   [this](pid_t pid) {
+                     const std::lock_guard lock(targets_mutex_);
+                     return targets_.add(pid);
+                   },
+               .remove_target =
+                   [this](pid_t pid) {
+                     const std::lock_guard lock(targets_mutex_);
+                     return targets_.remove(pid);
+                   },
+               .list_targets =
+                   [this] {
+                     const std::lock_guard lock(targets_mutex_);
+                     return targets_.list();
+                   },
+               .output = [this] { return sink_->descriptor(); },
+               .on_wait =
+                   [this](bool waiting) {
+                     waiting ? watchdog_.leave() : watchdog_.enter();
+                   },
+               .sinks = shows() ? &script_sinks_ : nullptr}));
   std::optional<script::Declared> declared =
       TRY(tracer::load_script(*engine_, paths_, options_));
   if (!declared) {
@@ -436,6 +431,9 @@ Result<void> Session::take_signals() {
   if (hangup.sa_handler != SIG_IGN) {
     sigaddset(&watched, SIGHUP);
   }
+  // Asked now, for a terminal that has hung up cannot be opened.
+  has_terminal_ =
+      Fd(open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC)).valid();
   // Before any thread starts, so that all of them leave these to us.
   sigprocmask(SIG_BLOCK, &watched, nullptr);
   signals_ = Fd(signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK));
@@ -652,7 +650,7 @@ Result<void> Session::start() {
     sink_ = std::make_unique<sinks::FileSink>(std::move(output_), [this] {
       end(sink_->closed_pipe() ? End::kPipeClosed : End::kOutputFailed);
     });
-    TRY(files_.start([this] { end(End::kOutputFailed); }));
+    TRY(script_sinks_.start([this] { end(End::kOutputFailed); }));
   }
   if (!targets_.roots().empty() && records() && !declared_.targets) {
     to_record_ =
@@ -670,7 +668,7 @@ Result<void> Session::start() {
   if (command_) {
     command_->release();
   }
-  return {};
+  return watch_for_manager();
 }
 
 /// Where targets change, or no hook tells of ends, it is the processes
@@ -731,12 +729,42 @@ void Session::on_signal() {
   signalfd_siginfo info{};
   while (read(signals_.get(), &info, sizeof info) == sizeof info) {
     interrupted_ |= info.ssi_signo == SIGINT;
+    if (info.ssi_signo == SIGHUP && reopens_files()) {
+      continue;
+    }
     if (end_ == End::kNone) {
       // From the terminal it went to the command as well.
       signal_from_terminal_ = info.ssi_code == SI_KERNEL;
       end(info.ssi_signo == SIGHUP ? End::kHangup : End::kSignal);
     }
   }
+}
+
+/// SIGHUP ends a run that has a terminal; a service whose files can be opened
+/// anew is told that they have been moved.
+bool Session::reopens_files() {
+  if (has_terminal_ || !script_sinks_.can_reopen()) {
+    return false;
+  }
+  script_sinks_.reopen();
+  return true;
+}
+
+/// Tells the service manager that we are ready, and then again and again that
+/// the script still gets its turn.
+Result<void> Session::watch_for_manager() {
+  manager_.say("READY=1");
+  if (const auto period = manager_.watchdog()) {
+    alive_ = TRY(make_interval(*period / 3));
+    TRY(loop_->add(alive_.get(), EPOLLIN, [this](uint32_t) {
+      uint64_t times = 0;
+      if (read(alive_.get(), &times, sizeof times) == sizeof times &&
+          !watchdog_.is_stuck()) {
+        manager_.say("WATCHDOG=1");
+      }
+    }));
+  }
+  return {};
 }
 
 void Session::leave_at_next_signal() {
@@ -1047,6 +1075,7 @@ Result<void> Session::finish_recording() {
 }
 
 Result<int> Session::stop() {
+  manager_.say("STOPPING=1");
   leave_at_next_signal();
   const End cause = end_;
   if (command_ && cause != End::kTargetsGone && !options_.leave &&
@@ -1062,7 +1091,7 @@ Result<int> Session::stop() {
   server_.stop();
   Result<void> recorded = finish_recording();
   const Result<void> written = sink_ ? sink_->finish() : Result<void>();
-  Result<void> written_files = files_.finish();
+  Result<void> written_files = script_sinks_.finish();
   const bool closed = sink_ && sink_->closed_pipe();
   const int of_command = command_status();
   report();

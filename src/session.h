@@ -25,6 +25,7 @@
 
 #include "artifact/artifact.h"
 #include "base/loop.h"
+#include "base/notify_socket.h"
 #include "base/paths.h"
 #include "base/result.h"
 #include "base/user.h"
@@ -42,7 +43,7 @@
 #include "run_command.h"
 #include "script/engine.h"
 #include "sinks/file.h"
-#include "sinks/files.h"
+#include "sinks/script_sinks.h"
 #include "table_filter.h"
 #include "targets.h"
 #include "timers.h"
@@ -122,6 +123,8 @@ class Session {
   [[nodiscard]] std::vector<std::pair<std::string, double>> numbers();
   void end(End cause);
   void on_signal();
+  bool reopens_files();
+  Result<void> watch_for_manager();
   void leave_at_next_signal();
   void report();
   int command_status();
@@ -136,6 +139,9 @@ class Session {
   std::optional<Notifier> notice_;
   Fd signals_;
   Fd duration_;
+  const NotifySocket manager_ = NotifySocket::from_environment();
+  Fd alive_;  // when to tell the manager that we are alive
+  bool has_terminal_ = true;
   std::atomic<End> end_{End::kNone};
   bool signal_from_terminal_ = false;
   bool interrupted_ = false;  // by ^C
@@ -143,7 +149,7 @@ class Session {
   Fd output_;     // where results go, until the sink takes it
   Fd recording_;  // the same for the recorder
   std::unique_ptr<sinks::FileSink> sink_;
-  sinks::Files files_;  // the script's own
+  sinks::ScriptSinks script_sinks_;  // the script's own
   bool results_on_stdout_ = true;
   std::optional<Command> command_;
   Targets targets_;

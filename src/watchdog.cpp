@@ -4,12 +4,21 @@
 #include "base/log.h"
 
 namespace tracer {
+namespace {
+
+constexpr std::chrono::seconds kPatience{2};
+
+}  // namespace
+
+bool Watchdog::is_stuck() const {
+  const Moment since = since_;
+  return since != kIdle &&
+         std::chrono::steady_clock::now() - since >= kPatience;
+}
 
 void Watchdog::look(const std::string& script) {
-  constexpr std::chrono::seconds kPatience{2};
   const Moment since = since_;
-  if (since == kIdle || since == told_ ||
-      std::chrono::steady_clock::now() - since < kPatience) {
+  if (since == told_ || !is_stuck()) {
     return;
   }
   told_ = since;

@@ -20,6 +20,9 @@ class Watchdog {
   /// Warns, once for each call that takes longer than 2 s.
   void look(const std::string& script);
 
+  /// Has a call been on for so long?
+  [[nodiscard]] bool is_stuck() const;
+
  private:
   using Moment = std::chrono::steady_clock::time_point;
   static constexpr Moment kIdle{};

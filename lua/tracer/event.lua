@@ -248,6 +248,10 @@ local STEPS = [[
 [prefixed]   line:reset()
 [prefixed] end
 [json]   put_json(h, out)
+[take] if #out > 0 then
+[take]   TAKE
+[take]   out:reset()
+[take] end
 [limit]  if counts[SHOWN] >= LIMIT then
 [limit]    limit_reached()
 [limit]    return
@@ -258,7 +262,8 @@ local STEPS = [[
 [stop]   end
 ]]
 
---- The steps of type `k`. With a sink the text goes there.
+--- The steps of type `k`. With a sink the text goes there; with several, or
+--- one that wants to know the event, to their functions `has.take` by name.
 local function steps_of(k, has)
   local lines = {}
   for line in STEPS:gmatch("[^\n]+") do
@@ -268,7 +273,11 @@ local function steps_of(k, has)
     end
   end
   local steps = table.concat(lines, "\n")
-  return has.sink and steps:gsub("%f[%w]out%f[%W]", "out" .. k) or steps
+  if has.take then
+    steps = steps:gsub("TAKE", (table.concat(has.take, "(e, h, out) ")
+      .. "(e, h, out)"))
+  end
+  return has.sinks and steps:gsub("%f[%w]out%f[%W]", "out" .. k) or steps
 end
 
 --- Output of a script: what is formatted until the end of the batch.
@@ -328,12 +337,25 @@ function M.loop(run, out)
     end,
   }
   local cases = {}
+  local takes = 0 -- functions of sinks
   local function add_cases(bound)
     local probe = bound.probe
     local filter = rawget(probe, "filter_handler")
     local on = rawget(probe, "on_handler")
     local format = rawget(probe, "format_handler")
-    local sink = rawget(probe, "sink")
+    local sinks = rawget(probe, "sinks")
+    local direct = sinks and not sinks[2] and not sinks[1].take
+      and sinks[1].buffer
+    local between = sinks and not direct and buffer.new()
+    local take
+    for _, sink in ipairs(between and sinks or {}) do
+      takes = takes + 1
+      take = take or {}
+      take[#take + 1] = "take" .. takes
+      values["take" .. takes] = sink.take or function(_, _, text)
+        sink.buffer:put(text)
+      end
+    end
     -- Without any handler a probe shows its events as they are.
     local json = run.json and (format or not on) or not (format or on)
     for _, declaration in ipairs(bound.schema.events) do
@@ -343,12 +365,13 @@ function M.loop(run, out)
       values["filter" .. k] = filter
       values["on" .. k] = on
       values["format" .. k] = format
-      values["out" .. k] = sink and sink.buffer
+      values["out" .. k] = direct or between or nil
       cases[#cases + 1] = steps_of(k, {
         filter = filter, on = on, json = json, count = true,
         format = format and not json and not run.prefix,
         prefixed = format and not json and run.prefix,
-        limit = run.limit > 0, stop = run.stop, sink = sink,
+        limit = run.limit > 0, stop = run.stop, sinks = sinks,
+        take = take,
       })
     end
   end

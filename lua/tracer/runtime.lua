@@ -137,21 +137,27 @@ function Probe:on(fn)
   return self
 end
 
---- Sends what is shown of this probe's events, text or JSON, to a sink
---- (tracer.sink.file) instead of to the results.
----@param sink tracer.Sink
+--- Sends what is shown of this probe's events, text or JSON, to sinks
+--- (tracer.sink) instead of to the results; tracer.sink.stdout is the results.
+---@param ... tracer.Sink
 ---@return tracer.Probe
-function Probe:to(sink)
+function Probe:to(...)
   if getmetatable(self) ~= Probe then
     error("call it with a colon: probe:to(sink)", 2)
-  elseif type(sink) ~= "table" or not rawget(sink, "buffer") then
-    error("probe:to: a sink expected, as of tracer.sink.file, got " ..
-      type(sink), 2)
-  elseif rawget(self, "sink") then
-    error("probe:to: this probe has a sink already", 2)
+  elseif rawget(self, "sinks") then
+    error("probe:to: this probe has a sink already; name all of them in one " ..
+      "call", 2)
+  end
+  local sinks = { ... }
+  for i = 1, math.max(select("#", ...), 1) do
+    local sink = sinks[i]
+    if type(sink) ~= "table" or not rawget(sink, "buffer") then
+      error("probe:to: a sink expected, as of tracer.sink.file, got " ..
+        type(sink), 2)
+    end
   end
   M.check_declaring("probe:to", "sinks", 2)
-  rawset(self, "sink", sink)
+  rawset(self, "sinks", sinks)
   return self
 end
 

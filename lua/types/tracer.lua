@@ -334,14 +334,59 @@ function Counter:put_json(buf) end
 
 tracer.sink = {}
 
+---@class FileOptions
+---@field append boolean? go on with what the file holds, rather than drop it (or,
+---  where it rotates, rename it to .1)
+---@field rotate { records: integer?, size: integer|string?, every: number|string? }?
+---  begin a new file after so many lines, so many bytes ("64M"), so long ("24h"):
+---  FILE becomes FILE.1, that FILE.2, and so on
+---@field keep integer? how many of these are kept: 10
+---@field compress "gzip"|"zstd"|nil what becomes of FILE.1 and so on
+---@field fsync "never"|"always"|number|string|nil when it is brought to the disk:
+---  never (then the kernel chooses), after each write, or so often ("1s")
+---@field mode string? "600"
+---@field when_full "fail"|"drop"|nil the trace ends with status 1, or lines are
+---  dropped and counted until there is room again
+
 --- Opens a file to write to besides the results, for its owner alone (mode
 --- 0600), at the top of a script. It is emptied when the trace starts, or
 --- appended to with { append = true }. A path is relative to the current
---- directory. A file that takes no more ends the trace with status 1.
+--- directory. SIGHUP has it opened anew, unless the run has a terminal.
 ---@param path string
----@param options { append: boolean? }?
+---@param options FileOptions?
 ---@return Sink
 function tracer.sink.file(path, options) end
+
+---@class LokiOptions
+---@field labels table? { app = "x", "comm" }: labels with their values, and names
+---  of fields whose values become labels; few, for each combination is a stream
+---  of its own (100 at most, the rest are "other"). { app = "tracer" }
+---@field batch integer? lines in a request: 1000
+---@field bytes integer|string? text in a request: "512k"
+---@field age number|string? the longest that a line waits for others: "1s"
+---@field queue integer|string? what may wait in memory: "32M"; then new lines are
+---  dropped and counted
+---@field timeout number|string? of a request: "5s"
+---@field flush number|string? at the end, for what still waits: "5s"
+---@field tenant string? X-Scope-OrgID
+---@field user string? with password: basic authentication
+---@field password string?
+---@field bearer string? a token
+---@field gzip boolean? compress requests: true
+---@field insecure boolean? do not verify whom we talk to (TLS): false
+
+--- Sends lines to Grafana's Loki (http://host:3100), each with its event's time.
+--- It never holds up the trace: while Loki is away lines wait, and requests are
+--- tried again with growing pauses; what Loki refuses is dropped and counted.
+---@param url string without a path: /loki/api/v1/push
+---@param options LokiOptions?
+---@return Sink
+function tracer.sink.loki(url, options) end
+
+--- The results, standard output or the file of -o, beside others:
+--- probe:to(tracer.sink.file "x", tracer.sink.stdout)
+---@type Sink
+tracer.sink.stdout = nil
 
 ---@class Sink
 local Sink = {}
@@ -350,16 +395,22 @@ local Sink = {}
 ---@param text string|number
 function Sink:write(text) end
 
+--- What became of the lines that it was given: in their place, dropped for good,
+--- waiting; and how often something was tried again.
+---@return { written: number, bytes: number, dropped: number, retries: number,
+---  queued: number, queued_bytes: number }
+function Sink:stats() end
+
 ---@class Probe
 ---@field map table<string, Map> the maps that its C declares, by their names;
 ---  in handlers and at_end, not before the trace runs
 local Probe = {}
 
---- Sends what is shown of this probe's events, text or JSON, to a sink instead
---- of to the results.
----@param sink Sink
+--- Sends what is shown of this probe's events, text or JSON, to sinks instead of
+--- to the results.
+---@param ... Sink
 ---@return Probe
-function Probe:to(sink) end
+function Probe:to(...) end
 
 --- Drops the events for which `fn` returns false or nil. Runs first.
 ---@param fn fun(e: Event): any

@@ -84,7 +84,9 @@ void Notifier::clear() const {
   [[maybe_unused]] ssize_t done = read(fd_.get(), &count, sizeof count);
 }
 
-Result<Fd> make_timer(std::chrono::nanoseconds after) {
+namespace {
+
+Result<Fd> set_timer(std::chrono::nanoseconds after, bool again) {
   Fd fd(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
   if (!fd) {
     return fail_errno("timerfd_create", errno);
@@ -94,10 +96,23 @@ Result<Fd> make_timer(std::chrono::nanoseconds after) {
   itimerspec when{};
   when.it_value.tv_sec = nanoseconds / 1'000'000'000;
   when.it_value.tv_nsec = nanoseconds % 1'000'000'000;
+  if (again) {
+    when.it_interval = when.it_value;
+  }
   if (timerfd_settime(fd.get(), 0, &when, nullptr) != 0) {
     return fail_errno("timerfd_settime", errno);
   }
   return fd;
+}
+
+}  // namespace
+
+Result<Fd> make_timer(std::chrono::nanoseconds after) {
+  return set_timer(after, false);
+}
+
+Result<Fd> make_interval(std::chrono::nanoseconds period) {
+  return set_timer(period, true);
 }
 
 }  // namespace tracer

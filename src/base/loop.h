@@ -61,4 +61,7 @@ class Notifier {
 /// A timerfd that expires once, `after` from now.
 Result<Fd> make_timer(std::chrono::nanoseconds after);
 
+/// A timerfd that expires every `period`.
+Result<Fd> make_interval(std::chrono::nanoseconds period);
+
 }  // namespace tracer

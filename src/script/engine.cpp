@@ -118,9 +118,26 @@ void tracer_find_group(void* engine, uint32_t gid) {
 const char* tracer_syscall_name(uint32_t number) {
   return tracer::script::syscall_name(number);
 }
-double tracer_open_file(void* engine, const char* path, int append) {
+double tracer_open_file(void* engine, const char* path,
+                        const tracer_file_options* options) {
   return static_cast<tracer::script::Engine*>(engine)->open_file(path,
-                                                                 append != 0);
+                                                                 *options);
+}
+double tracer_open_loki(void* engine, const tracer_loki_options* options) {
+  return static_cast<tracer::script::Engine*>(engine)->open_loki(*options);
+}
+double tracer_loki_stream(void* engine, double sink, const char* labels,
+                          size_t size) {
+  return static_cast<tracer::script::Engine*>(engine)->loki_stream(
+      sink, {labels, size});
+}
+void tracer_write_loki(void* engine, double sink, const void* records,
+                       size_t size) {
+  static_cast<tracer::script::Engine*>(engine)->write_loki(
+      sink, {static_cast<const char*>(records), size});
+}
+void tracer_sink_stats(void* engine, double sink, double* out) {
+  static_cast<tracer::script::Engine*>(engine)->sink_stats(sink, out);
 }
 void tracer_write_file(void* engine, double file, const void* bytes,
                        size_t size) {
@@ -745,11 +762,15 @@ size_t Engine::event_prefix(const events::Header* event, char* out) {
 /// The prefix for what is no event's own text: the time of the event that is
 /// being handled; between events now, which in a replay is the last one's.
 size_t Engine::now_prefix(char* out) {
+  return clock_->prefix(time_, now(), out);
+}
+
+/// The time of what is handled now: an event's, if there is one.
+uint64_t Engine::now() const {
   const auto now = std::chrono::steady_clock::now().time_since_epoch();
-  const uint64_t ts = in_batch_ ? slots_[counts_[kCursor]]->ts
-                      : replay_ ? std::max(last_ts_, clock_->start())
-                                : static_cast<uint64_t>(now.count());
-  return clock_->prefix(time_, ts, out);
+  return in_batch_ ? slots_[counts_[kCursor]]->ts
+         : replay_ ? std::max(last_ts_, clock_->start())
+                   : static_cast<uint64_t>(now.count());
 }
 
 /// False if results do not go to a terminal.
@@ -784,24 +805,6 @@ void Engine::find_group(uint32_t gid) {
 
 /// The number of a file that the script writes to, -2 where nothing will be
 /// written, or -1 and what prevents it in last_text().
-double Engine::open_file(const char* path, bool append) {
-  if (host_.files == nullptr) {
-    return -2;
-  }
-  const Result<size_t> file = host_.files->open(
-      path, append ? sinks::Existing::kAppendedTo : sinks::Existing::kEmptied);
-  if (!file) {
-    message_ = file.error().message;
-    last_text_ = message_;
-    return -1;
-  }
-  return static_cast<double>(*file);
-}
-
-void Engine::write_file(double file, std::string_view bytes) {
-  host_.files->write(static_cast<size_t>(file), bytes);
-}
-
 void Engine::process_record(const events::Header* event) {
   ++records_;
   processes_.apply(event);

@@ -29,9 +29,11 @@
 #include "events/schema.h"
 #include "format/clock.h"
 #include "format/json.h"
-#include "sinks/files.h"
+#include "sinks/script_sinks.h"
 
 struct lua_State;
+struct tracer_file_options;
+struct tracer_loki_options;
 
 namespace tracer::script {
 
@@ -137,8 +139,11 @@ class Engine {
     std::function<std::vector<std::pair<std::string, double>>()> numbers;
     /// Without it nobody asks: then nothing listens.
     std::function<Result<void>(const Service& service)> listen;
-    std::function<int()> output;    // where emit's bytes go, to ask what it is
-    sinks::Files* files = nullptr;  // the script's; null: it may open none
+    std::function<int()> output;     // where emit's bytes go, to ask what it is
+    /// What follows may wait for somebody else (true), or no longer.
+    std::function<void(bool waiting)> on_wait;
+    /// The script's own; null: it may open none.
+    sinks::ScriptSinks* sinks = nullptr;
   };
 
   static Result<std::unique_ptr<Engine>> create(const Paths& paths, Host host);
@@ -214,8 +219,12 @@ class Engine {
   bool terminal_size(uint16_t* rows, uint16_t* columns) const;
   void find_user(uint32_t uid);
   void find_group(uint32_t gid);
-  double open_file(const char* path, bool append);
+  double open_file(const char* path, const tracer_file_options& options);
+  double open_loki(const tracer_loki_options& options);
+  double loki_stream(double sink, std::string_view labels);
   void write_file(double file, std::string_view bytes);
+  void write_loki(double sink, std::string_view records);
+  void sink_stats(double sink, double* out) const;
   void process_record(const events::Header* event);
   double process_text(uint32_t pid, uint32_t field);
   events::MapStatus map_call(uint32_t map, events::MapOp op,
@@ -236,6 +245,8 @@ class Engine {
   Declared read_declared();
   void push_runtime(const char* function);
   void push_schema(const events::Schema& schema);
+  [[nodiscard]] uint64_t now() const;
+  double opened(const Result<size_t>& sink);
 
   lua_State* lua_;
   Host host_;

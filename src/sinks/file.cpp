@@ -19,25 +19,6 @@ namespace {
 // A buffer that a burst has made large is not kept.
 constexpr size_t kKeptBuffer = size_t{1} << 20;
 
-/// Writes all of `bytes`; on failure sets `error_number` and returns what is
-/// left.
-std::string_view write_out(int fd, std::string_view bytes, int& error_number) {
-  while (!bytes.empty()) {
-    const ssize_t done = ::write(fd, bytes.data(), bytes.size());
-    if (done >= 0) {
-      bytes.remove_prefix(static_cast<size_t>(done));
-    } else if (errno == EAGAIN) {
-      // Somebody who shares the terminal with us made it non-blocking.
-      pollfd wait{.fd = fd, .events = POLLOUT, .revents = 0};
-      poll(&wait, 1, -1);
-    } else if (errno != EINTR) {
-      error_number = errno;
-      break;
-    }
-  }
-  return bytes;
-}
-
 /// Does `path` lie in a folder where everybody may create files?
 bool in_shared_folder(const std::filesystem::path& path) {
   const std::filesystem::path parent =
@@ -62,6 +43,22 @@ tl::unexpected<Error> not_ours(const std::string& what) {
 }
 
 }  // namespace
+
+int write_out(int fd, std::string_view& bytes) {
+  while (!bytes.empty()) {
+    const ssize_t done = ::write(fd, bytes.data(), bytes.size());
+    if (done >= 0) {
+      bytes.remove_prefix(static_cast<size_t>(done));
+    } else if (errno == EAGAIN) {
+      // Somebody who shares the terminal with us made it non-blocking.
+      pollfd wait{.fd = fd, .events = POLLOUT, .revents = 0};
+      poll(&wait, 1, -1);
+    } else if (errno != EINTR) {
+      return errno;
+    }
+  }
+  return 0;
+}
 
 FileSink::FileSink(Fd fd, std::function<void()> on_failure)
     : fd_(std::move(fd)),
@@ -124,8 +121,8 @@ void FileSink::run() {
     std::swap(pending_, writing);
     lock.unlock();
     changed_.notify_all();
-    int error_number = 0;
-    const std::string_view left = write_out(fd_.get(), writing, error_number);
+    std::string_view left = writing;
+    const int error_number = write_out(fd_.get(), left);
     const size_t lost = left.size();
     if (writing.capacity() > kKeptBuffer) {
       writing = {};

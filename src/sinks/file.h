@@ -51,6 +51,10 @@ class FileSink : public Sink {
   std::thread thread_;
 };
 
+/// Writes all of `bytes`; on failure returns the error number, and what is left
+/// is in `bytes`.
+int write_out(int fd, std::string_view& bytes);
+
 /// What becomes of what a file for results holds already.
 enum class Existing { kEmptied, kAppendedTo };
 

@@ -31,7 +31,8 @@ FOREIGN = {
     "spdlog": {"base"},
     "tl/": {"base"},
     "utf8proc": {"format"},
-    "zstd": {"recording"},
+    "zlib": {"sinks"},
+    "zstd": {"recording", "sinks"},
 }
 
 # Room: the rooms below it. `main` is src/main.cpp, `session` all other files
