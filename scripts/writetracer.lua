@@ -40,6 +40,14 @@ local opt = tracer.options {
     help = "no events on standard output" },
   { "file-output", short = "o", type = "path",
     help = "append the events to this file, too" },
+  { "max-records-fileoutput", short = "n", type = "int", default = 1000,
+    min = 0, help = "begin a new file after so many events; 0: never" },
+  { "max-backups", type = "int", default = 50, min = 0,
+    help = "keep so many of the files before, as FILE.1, FILE.2 and so on" },
+  { "loki-endpoint", short = "l", type = "string", metavar = "URL",
+    help = "send the events to Loki at this address, too" },
+  { "loki-labels", type = "list", default = { "comm" },
+    help = "fields of events that are labels there" },
   { "tracking-interval", short = "i", type = "duration", default = "5s",
     min = "100ms", help = "say how much is tracked this often" },
   { "metrics-port", type = "int", default = 2112, min = 0, max = 65535,
@@ -78,8 +86,28 @@ local calls = tracer.counter("write_tracer_write_calls_total",
 local bytes = tracer.counter("write_tracer_write_bytes_total",
   "Bytes that the captured calls wrote")
 
-local file = opt.file_output and
-  tracer.sink.file(opt.file_output, { append = true })
+local function rotation()
+  local records = opt.max_records_fileoutput
+  return records > 0 and { records = records } or nil
+end
+
+local sinks = {}
+if not opt.no_stdout then
+  sinks[#sinks + 1] = tracer.sink.stdout
+end
+if opt.file_output then
+  local rotate = rotation()
+  sinks[#sinks + 1] = tracer.sink.file(opt.file_output, { append = true,
+    rotate = rotate, keep = rotate and opt.max_backups or nil,
+    when_full = "drop" })
+end
+if opt.loki_endpoint then
+  local labels = { app = "write-tracer" }
+  for i, field in ipairs(opt.loki_labels) do
+    labels[i] = field
+  end
+  sinks[#sinks + 1] = tracer.sink.loki(opt.loki_endpoint, { labels = labels })
+end
 
 local write = tracer.probe("write", {
   fd = opt.file_descriptors, bytes = opt.bytes, failed = opt.failed,
@@ -128,23 +156,18 @@ local function put_line(e, buf)
   buf:put(latin1 and ',"enc":"latin1"}\n' or "}\n")
 end
 
-local buffer = require "string.buffer"
-local line = buffer.new()
-
-write:format(function(e, buf)
+write:on(function(e)
   calls:add(1)
   if e.ret > 0 then
     bytes:add(tonumber(e.ret))
   end
-  put_line(e, line)
-  if not opt.no_stdout then
-    buf:putcdata(line:ref())
-  end
-  if file then
-    file:write(line:tostring())
-  end
-  line:reset()
 end)
+
+if sinks[1] then
+  write:format(put_line):to(unpack(sinks))
+else
+  write:format(function() end) -- -q: nothing but metrics
+end
 
 tracer.at_start(function()
   local now = tracer.numbers()

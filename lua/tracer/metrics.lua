@@ -23,9 +23,13 @@ local OWN = {
     "Events with a part of their payload missing." },
   { "unfollowed", "tracer_children_unfollowed_total", "counter",
     "Children that are not traced, for there were too many processes." },
+  { "written", "tracer_sink_written_total", "counter",
+    "Lines that are where a sink was to put them.", "sink" },
   { "dropped", "tracer_sink_dropped_total", "counter",
-    "Records that a sink could not take.", "sink" },
-  { "sink_bytes", "tracer_sink_queue_bytes", "gauge",
+    "Lines that a sink could not take.", "sink" },
+  { "retries", "tracer_sink_retries_total", "counter",
+    "Times that a sink tried again.", "sink" },
+  { "queued_bytes", "tracer_sink_queue_bytes", "gauge",
     "Bytes that wait for a sink.", "sink" },
   { "queue_bytes", "tracer_queue_bytes", "gauge",
     "Memory of the events that wait for the script." },
@@ -135,6 +139,20 @@ local function put_own(buf, row, value)
   end
 end
 
+--- What became of lines, by sink: { written = { NAME = n }, … }.
+local function add_sinks(now)
+  local sink = package.loaded["tracer.sink"] -- where nobody asked for one: none
+  for _, each in ipairs(sink and sink._opened or {}) do
+    for what, value in pairs(each:stats()) do
+      if type(now[what]) ~= "table" then
+        now[what] = {}
+      end
+      local before = now[what][each.name] or 0
+      now[what][each.name] = before + value
+    end
+  end
+end
+
 M.TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 --- The whole page.
@@ -145,6 +163,7 @@ function M.text()
     put_metric(buf, counters.all[name])
   end
   local now = numbers.numbers()
+  add_sinks(now)
   for _, row in ipairs(OWN) do
     put_own(buf, row, now[row[1]])
   end
