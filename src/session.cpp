@@ -199,42 +199,51 @@ Result<int> Session::run() {
 /// False if --help was all that was asked for.
 Result<bool> Session::load_script() {
   engine_ = TRY(script::Engine::create(
-      paths_, {.emit =
-                   [this](std::string_view bytes) {
-                     // The sink may let us wait: not the script's fault.
-                     watchdog_.leave();
-                     if (sink_) {  // a trace that is recorded shows nothing
-                       sink_->write(bytes);
-                     }
-                     watchdog_.enter();
-                   },
-               .on_limit = [this] { end(End::kLimit); },
-               .on_stop =
-                   [this](int status) {
-                     script_status_ = status;
-                     end(End::kScriptStop);
-                   },
-               .add_target =
-                   [this](pid_t pid) {
-                     const std::lock_guard lock(targets_mutex_);
-                     return targets_.add(pid);
-                   },
-               .remove_target =
-                   [this](pid_t pid) {
-                     const std::lock_guard lock(targets_mutex_);
-                     return targets_.remove(pid);
-                   },
-               .list_targets =
-                   [this] {
-                     const std::lock_guard lock(targets_mutex_);
-                     return targets_.list();
-                   },
-               .output = [this] { return sink_->descriptor(); },
-               .on_wait =
-                   [this](bool waiting) {
-                     waiting ? watchdog_.leave() : watchdog_.enter();
-                   },
-               .sinks = shows() ? &script_sinks_ : nullptr}));
+      paths_,
+      {.emit =
+           [this](std::string_view bytes) {
+             // The sink may let us wait: not the script's fault.
+             watchdog_.leave();
+             if (sink_) {  // a trace that is recorded shows nothing
+               sink_->write(bytes);
+             }
+             watchdog_.enter();
+           },
+       .on_limit = [this] { end(End::kLimit); },
+       .on_stop =
+           [this](int status) {
+             script_status_ = status;
+             end(End::kScriptStop);
+           },
+       .add_target =
+           [this](pid_t pid) {
+             const std::lock_guard lock(targets_mutex_);
+             return targets_.add(pid);
+           },
+       .remove_target =
+           [this](pid_t pid) {
+             const std::lock_guard lock(targets_mutex_);
+             return targets_.remove(pid);
+           },
+       .list_targets =
+           [this] {
+             const std::lock_guard lock(targets_mutex_);
+             return targets_.list();
+           },
+       .count_target =
+           [this](pid_t pid) {
+             const std::lock_guard lock(targets_mutex_);
+             return targets_.count(pid);
+           },
+       .numbers = [this] { return numbers(); },
+       .listen =
+           [this](const script::Service& service) { return listen(service); },
+       .output = [this] { return sink_->descriptor(); },
+       .on_wait =
+           [this](bool waiting) {
+             waiting ? watchdog_.leave() : watchdog_.enter();
+           },
+       .sinks = shows() ? &script_sinks_ : nullptr}));
   std::optional<script::Declared> declared =
       TRY(tracer::load_script(*engine_, paths_, options_));
   if (!declared) {
@@ -432,8 +441,7 @@ Result<void> Session::take_signals() {
     sigaddset(&watched, SIGHUP);
   }
   // Asked now, for a terminal that has hung up cannot be opened.
-  has_terminal_ =
-      Fd(open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC)).valid();
+  has_terminal_ = Fd(open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC)).valid();
   // Before any thread starts, so that all of them leave these to us.
   sigprocmask(SIG_BLOCK, &watched, nullptr);
   signals_ = Fd(signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK));

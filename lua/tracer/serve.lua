@@ -198,7 +198,7 @@ local function run_command(name, body)
 end
 
 local function put_metrics()
-  return 200, metrics.text(), metrics.TYPE
+  return 200, metrics.text(numbers.numbers()), metrics.TYPE
 end
 
 local function is_healthy()

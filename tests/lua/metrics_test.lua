@@ -7,7 +7,7 @@ local metrics = require "tracer.metrics"
 --- The lines about a metric.
 local function lines_of(name)
   local found = {}
-  for line in metrics.text():gmatch("[^\n]+") do
+  for line in metrics.text({ seen = 7, lost = { ring = 1, queue = 2 } }):gmatch("[^\n]+") do
     if line:find(name, 1, true) then
       found[#found + 1] = line
     end
@@ -59,7 +59,10 @@ describe("metrics", function()
   end)
 
   it("has the numbers of the run", function()
-    assert.equal("# TYPE tracer_events_delivered_total counter",
-      lines_of("tracer_events_delivered_total")[2])
+    assert.equal("tracer_events_seen_total 7",
+      lines_of("tracer_events_seen_total")[3])
+    assert.same({ 'tracer_events_lost_total{cause="queue"} 2',
+      'tracer_events_lost_total{cause="ring"} 1' },
+      { select(3, unpack(lines_of("tracer_events_lost_total"))) })
   end)
 end)
