@@ -71,7 +71,7 @@ local opt = tracer.options {
 
 tracer.log { level = opt.log_level, format = opt.log_format }
 
-local has_rest = tracer.serve {
+tracer.serve {
   metrics = { address = opt.metrics_addr, port = opt.metrics_port },
   rest = { address = opt.rest_addr, port = opt.rest_port,
     socket = opt.rest_socket, token = opt.rest_token },
@@ -170,9 +170,8 @@ else
 end
 
 tracer.at_start(function()
-  local now = tracer.numbers()
   -- Where nobody is named, that would be everybody.
-  if now.seen and now.processes == 0 and not has_rest then
+  if tracer.numbers().selective == 0 then
     error { usage = true, message = "no process to trace",
       hint = "name one with -p PID, start one with -- CMD, or let them be " ..
         "added with --rest-port PORT" }

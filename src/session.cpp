@@ -924,6 +924,9 @@ std::vector<std::pair<std::string, double>> Session::numbers() {
                        static_cast<double>(cause.sum()));
     }
   }
+  // Whether somebody said whom to trace; if not, it is everybody.
+  out.emplace_back("selective",
+                   targets_.mode() == Targets::Mode::kAllButTree ? 0 : 1);
   out.emplace_back("queue_bytes", static_cast<double>(queue_.bytes()));
   out.emplace_back("ring_fill", reader_->ring_fill());
   out.emplace_back("handler_seconds",

@@ -29,8 +29,9 @@ function M.count(pid)
 end
 
 --- Numbers by name: seen, delivered, shown, filtered, cut, lost (a table by
---- cause), processes, threads, queue_bytes, ring_fill, handler_seconds. Those
---- of the kernel are not there in a replay.
+--- cause), processes, threads, queue_bytes, ring_fill, handler_seconds,
+--- selective (0: everybody is traced). Those of the kernel are not there in a
+--- replay.
 ---@return table<string, any>
 function M.numbers()
   C.tracer_find_numbers(engine)

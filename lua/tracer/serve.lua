@@ -29,7 +29,6 @@ local JSON = "application/json"
 
 local commands = {} -- by name: help and function
 local registered = {} -- by target: since when
-local has_rest = false
 
 ---- Answers -------------------------------------------------------------------
 
@@ -315,7 +314,6 @@ local function serve_rest(rest)
     listen(REST, address, 0, rest.socket, rest.token)
   end
   if has_port or rest.socket then
-    has_rest = true
     runtime.let_targets_change()
     runtime.at_start(function()
       for _, pid in ipairs(targets:list()) do
@@ -350,7 +348,6 @@ function M.serve(what)
   if what.rest then
     serve_rest(what.rest)
   end
-  return has_rest
 end
 
 --- Lets `fn` be called by POST /commands/NAME.

@@ -109,8 +109,9 @@ function tracer.targets:count(pid) end
 function tracer.targets:on_end(fn) end
 
 --- How the run is doing: seen, delivered, shown, filtered, cut, lost (a table by
---- cause), processes, threads, queue_bytes, ring_fill, handler_seconds. Those of
---- the kernel are not there in a replay.
+--- cause), processes, threads, queue_bytes, ring_fill, handler_seconds,
+--- selective (0: everybody is traced). Those of the kernel are not there in a
+--- replay.
 ---@return table<string, any>
 function tracer.numbers() end
 
@@ -124,7 +125,6 @@ function tracer.numbers() end
 ---@field metrics { address: string?, port: integer? }?
 ---@field rest { address: string?, port: integer?, socket: string?, token: string? }?
 ---@param what Serve
----@return boolean rest whether anybody can add targets
 function tracer.serve(what) end
 
 --- Lets POST /commands/NAME call `fn` with what the body held as JSON, or nil. What
