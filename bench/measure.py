@@ -210,7 +210,7 @@ def traced(bench, tracer, where="disk", pinned=True, hogs=None, by_thread=False,
     found["expected"] = expected
     found["told"] = run.told_lost()
     found["lost"] = found["told"] or 0
-    if where != "null":
+    if where != "null" and tracer.verb == "run":
         found["lost"] = expected - run.lines()
         os.unlink(output)
     elif not tracer.is_ours:
@@ -260,6 +260,65 @@ def cpu(bench):
                                       bench, v, w, by_thread=True, size=64,
                                       count=count)))
     bench.measure("cpu", cases)
+
+
+@measurement
+def recording(bench):
+    """what it costs to record, and how fast a recording is shown"""
+    ours = bench.ours[0]
+    record = dataclasses.replace(ours, name="tracer record", verb="record")
+    count = bench.count(3_000_000)
+    cases = [
+        Case(ours, "64 B, shown, to null",
+             lambda: traced(bench, ours, "null", size=64, count=count)),
+        Case(record, "64 B, recorded to disk",
+             lambda: traced(bench, record, "disk", size=64, count=count)),
+    ]
+    events = bench.count(9_000_000)
+    path = str(bench.work / "replayed.trc")
+
+    def replay(form):
+        if not os.path.exists(path):
+            make_recording(bench, record, path, events)
+        output = bench.output("disk")
+        start = time.monotonic()
+        process = subprocess.Popen(
+            [bench.kit.tracer, "replay", "-q", "-o", output, "--format", form,
+             path, "writesnoop"],
+            preexec_fn=lambda: os.sched_setaffinity(0, bench.tracer_cpus))
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = status
+        ns = (time.monotonic() - start) / events * 1e9
+        if status:
+            raise RuntimeError("the replay failed")
+        with open(output, "rb") as file:
+            lines = sum(chunk.count(b"\n")
+                        for chunk in iter(lambda: file.read(1 << 20), b""))
+        os.unlink(output)
+        return {"ns": ns, "cpu": (usage.ru_utime + usage.ru_stime) / events * 1e9,
+                "rss": usage.ru_maxrss / 1024, "expected": events,
+                "lost": events - lines}
+
+    replayed = dataclasses.replace(ours, name="tracer replay")
+    cases += [Case(replayed, f"64 B {form} to disk, one CPU",
+                   lambda f=form: replay(f)) for form in ("text", "json")]
+    bench.measure("recording", cases)
+    pathlib.Path(path).unlink(missing_ok=True)
+
+
+def make_recording(bench, record, path, events):
+    """Writes of 64 bytes, at a pace at which none is lost."""
+    with Writer(bench.work, bench.writer_cpus) as writer:
+        run = Run(bench.kit, record, writer.pid, path, 64, bench.tracer_cpus)
+        try:
+            run.wait_until_attached()
+            for _ in range(9):
+                writer.run(size=64, count=events // 9)
+                run.wait_until_quiet()
+        finally:
+            run.stop()
+    if run.told_lost():
+        raise RuntimeError("events were lost while recording")
 
 
 @measurement

@@ -175,8 +175,16 @@ BENCHMARK(BM_Merge)
 // --- The script's loop
 // --------------------------------------------------------
 
-/// Full batches through scripts/writesnoop.lua to a sink that drops them.
-void BM_Writesnoop(benchmark::State& state, bool json) {
+/// As many events as a batch has in a flood: of `text`, each the same.
+void fill(events::Batch& batch, const std::string& text) {
+  while (batch.count() < 2048) {
+    write_of(text, 1'000'000'000 + 300 * batch.count()).add_to(batch);
+  }
+}
+
+/// A batch through a script to a sink that drops what it shows.
+void run_script(benchmark::State& state, const script::ScriptFile& file,
+                bool json, const events::Batch& batch) {
   const std::string home = TRACER_CHECKOUT;
   size_t written = 0;
   auto engine = script::Engine::create(
@@ -187,19 +195,11 @@ void BM_Writesnoop(benchmark::State& state, bool json) {
       {.emit = [&written](std::string_view bytes) { written += bytes.size(); },
        .on_limit = [] {}});
   const SchemaMaker maker = write_schema();
-  if (!engine ||
-      !(*engine)->load(
-          {.path = home + "/scripts/writesnoop.lua", .name = "writesnoop"}, {},
-          {}) ||
+  if (!engine || !(*engine)->load(file, {}, {}) ||
       !(*engine)->bind({{.schema = &maker.schema(), .declared = 0}},
                        {.json = json}, format::Clock(kNoon, 0))) {
-    state.SkipWithError("scripts/writesnoop.lua does not load");
+    state.SkipWithError("the script does not load");
     return;
-  }
-  const std::string text = plain_text(static_cast<size_t>(state.range(0)));
-  events::Batch batch(16 << 20);
-  while (batch.count() < 2048) {
-    write_of(text, 1'000'000'000 + 300 * batch.count()).add_to(batch);
   }
   // LuaJIT compiles the loop when it has run often enough.
   for (int i = 0; i < 20; ++i) {
@@ -215,6 +215,15 @@ void BM_Writesnoop(benchmark::State& state, bool json) {
   set_events(state, batch.count());
   state.SetBytesProcessed(static_cast<int64_t>(written));
 }
+
+void BM_Writesnoop(benchmark::State& state, bool json) {
+  const std::string home = TRACER_CHECKOUT;
+  events::Batch batch(16 << 20);
+  fill(batch, plain_text(static_cast<size_t>(state.range(0))));
+  run_script(state,
+             {.path = home + "/scripts/writesnoop.lua", .name = "writesnoop"},
+             json, batch);
+}
 BENCHMARK_CAPTURE(BM_Writesnoop, text, false)
     ->Arg(16)
     ->Arg(64)
@@ -225,6 +234,54 @@ BENCHMARK_CAPTURE(BM_Writesnoop, json, true)
     ->Arg(64)
     ->Arg(256)
     ->Arg(4096);
+
+/// A script as somebody writes it who knows Lua and nothing of LuaJIT: a text
+/// of each event by string.format, a table by names, and print. Of the texts
+/// none is like the one before it, as Lua keeps each but once.
+void BM_NaiveScript(benchmark::State& state, const char* handler) {
+  const std::string text = plain_text(static_cast<size_t>(state.range(0)));
+  std::vector<std::string> comms;
+  for (int i = 0; i < 64; ++i) {
+    comms.push_back("worker/" + std::to_string(i));
+  }
+  events::Batch batch(16 << 20);
+  for (uint32_t i = 0; i < 2048; ++i) {
+    Sample event = write_of(std::to_string(i * 7919) + text);
+    event.ts += uint64_t{300} * i;
+    event.pid = 1000 + i;
+    event.comm = comms[i % comms.size()];
+    event.add_to(batch);
+  }
+  run_script(state,
+             {.path = "naive.lua",
+              .name = "naive.lua",
+              .text = std::string("local tracer = require 'tracer'\n"
+                                  "local write = tracer.probe('write')\n"
+                                  "local sum = {}\n") +
+                      handler},
+             false, batch);
+}
+constexpr const char* kCounts =
+    "write:on(function(e)\n"
+    "  sum[e.comm] = (sum[e.comm] or 0) + e.ret\n"
+    "end)\n";
+constexpr const char* kPrints =
+    "write:on(function(e)\n"
+    "  print(string.format('%-16s %6d %3d %6d', e.comm, e.pid, e.fd, e.ret))\n"
+    "end)\n";
+constexpr const char* kPuts =
+    "write:format(function(e, buf)\n"
+    "  buf:put(string.format('%s (%d,%d) FD %d >> %d\\n', e.comm, e.pid,\n"
+    "    e.ppid, e.fd, e.ret))\n"
+    "end)\n";
+constexpr const char* kData =
+    "write:format(function(e, buf)\n"
+    "  buf:put(string.format('%s %d %s\\n', e.comm, e.pid, e.data))\n"
+    "end)\n";
+BENCHMARK_CAPTURE(BM_NaiveScript, counts, kCounts)->Arg(16);
+BENCHMARK_CAPTURE(BM_NaiveScript, prints, kPrints)->Arg(16);
+BENCHMARK_CAPTURE(BM_NaiveScript, puts, kPuts)->Arg(16);
+BENCHMARK_CAPTURE(BM_NaiveScript, data, kData)->Arg(16);
 
 // --- Recordings --------------------------------------------------------------
 

@@ -36,6 +36,8 @@ BARS = [
     ("resident, MB", "paced", "tracer", "1,000 a second", "rss", 16),
     ("latency p99, low, ms", "latency", "tracer low", "1,000 a second", "p99", 1),
     ("latency p99, balanced, ms", "latency", "tracer", "1,000 a second", "p99", 5),
+    ("replay to a file, ns an event of text", "recording", "tracer replay", "64 B text to disk, one CPU", "ns", 333),
+    ("its memory, MB", "recording", "tracer replay", "64 B text to disk, one CPU", "rss", 64),
     ("idle CPU, %", "idle", "tracer", "traced process asleep", "idle", 0.1),
 ]
 

@@ -29,6 +29,7 @@ class Tracer:
     options: tuple = ()       # of tracer, in front of the script
     script_options: tuple = ()
     missing: str = ""         # why it cannot be had here
+    verb: str = "run"         # of tracer: run or record
 
     @property
     def is_ours(self):
@@ -85,7 +86,7 @@ class Kit:
         to_file = [] if output is None else ["-o", output]
         bcc_file = "/dev/stdout" if output is None else output
         if tracer.is_ours:
-            return ([self.tracer, "run", *to_file, *tracer.options, "writesnoop",
+            return ([self.tracer, tracer.verb, *to_file, *tracer.options, "writesnoop",
                      str(pid), *tracer.script_options], {})
         if tracer.kind == "strace":
             return (["strace", "-f", "-e", "trace=write", "-s", str(size),

@@ -33,8 +33,23 @@ if opt.user then
 end
 local row = tracer.columns(columns)
 
+-- By their bytes, and not by a pattern, which LuaJIT does not compile.
+local plain = {}
+for byte = 0, 255 do
+  plain[byte] = string.char(byte):find("[%w_%-./=:,@+%%]") ~= nil
+end
+
+local function is_plain(word)
+  for i = 1, #word do
+    if not plain[word:byte(i)] then
+      return false
+    end
+  end
+  return word ~= ""
+end
+
 local function quoted(word)
-  if word ~= "" and not word:find("[^%w_%-./=:,@+%%]") then
+  if is_plain(word) then
     return word
   elseif word:find("'", 1, true) then
     return '"' .. word .. '"'

@@ -34,7 +34,10 @@ ffi.cdef "const char *inet_ntop(int family, const void *bytes, char *out, int);"
 local room = ffi.new "char[46]"
 
 local function text_of(family, address)
-  local text = ffi.string(ffi.C.inet_ntop(family, address, room, 46))
+  if ffi.C.inet_ntop(family, address, room, 46) == nil then
+    return "?"
+  end
+  local text = ffi.string(room)
   -- IPv4 through a socket of IPv6.
   return text:sub(1, 7) == "::ffff:" and text:sub(8) or text
 end

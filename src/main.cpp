@@ -35,6 +35,15 @@ void set_log_level(const RunCommand& command) {
   }
 }
 
+/// For text that is all that was asked for.
+Result<int> print(const std::string& text) {
+  if (Result<void> written = write_all(1, text); !written) {
+    return tl::unexpected(
+        std::move(written).error().context("standard output"));
+  }
+  return 0;
+}
+
 /// The verbs that take a script.
 template <Verb verb>
 Result<int> run(const std::vector<std::string>& words) {
@@ -43,8 +52,7 @@ Result<int> run(const std::vector<std::string>& words) {
   command.words.insert(command.words.begin(), cli::name_of(verb));
   set_log_level(command);
   if (command.help && command.script.empty()) {
-    TRY(write_all(1, cli::usage(verb)));
-    return 0;
+    return print(cli::usage(verb));
   }
   if (command.help) {
     command.script_words.insert(command.script_words.begin(), "--help");
@@ -54,11 +62,14 @@ Result<int> run(const std::vector<std::string>& words) {
     return replay.run();
   } else {
     Session session(TRY(find_paths()), std::move(command));
-    return session.run();
+    return verb == Verb::kCheck ? session.check() : session.run();
   }
 }
 
 Result<int> info(const std::vector<std::string>& words) {
+  if (words.size() == 1 && (words[0] == "-h" || words[0] == "--help")) {
+    return print(cli::info_usage());
+  }
   if (words.size() != 1 || (words[0].size() > 1 && words[0][0] == '-')) {
     return fail_usage("tracer info takes the name of one recording",
                       "write it as: tracer info FILE");
@@ -68,15 +79,13 @@ Result<int> info(const std::vector<std::string>& words) {
   if (!found) {
     return tl::unexpected(std::move(found).error().context(words[0]));
   }
-  TRY(write_all(1, cli::describe(*found)));
-  return 0;
+  return print(cli::describe(*found));
 }
 
 Result<int> export_recording(const std::vector<std::string>& words) {
   const ExportCommand command = TRY(cli::parse_export(words));
   if (command.help) {
-    TRY(write_all(1, cli::export_usage()));
-    return 0;
+    return print(cli::export_usage());
   }
   if (command.quiet) {
     log::set_level(log::Level::kWarn);
@@ -85,13 +94,11 @@ Result<int> export_recording(const std::vector<std::string>& words) {
 }
 
 Result<int> help(const std::vector<std::string>&) {
-  TRY(write_all(1, cli::overview()));
-  return 0;
+  return print(cli::overview());
 }
 
 Result<int> version(const std::vector<std::string>&) {
-  TRY(write_all(1, std::string("tracer ") + TRACER_VERSION + "\n"));
-  return 0;
+  return print(std::string("tracer ") + TRACER_VERSION + "\n");
 }
 
 struct Command {
@@ -105,6 +112,7 @@ constexpr Command kCommands[] = {
     {"replay", run<Verb::kReplay>},
     {"info", info},
     {"export", export_recording},
+    {"check", run<Verb::kCheck>},
     {"test", cli::test},
     {"help", help},
     {"--help", help},

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "probe_request.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <string_view>
 #include <vector>
@@ -30,6 +31,12 @@ Error no_probe(const script::DeclaredProbe& probe, const Error& why) {
   }
   if (const std::optional<std::string> near = nearest(probe.name, stems)) {
     error.hint = "did you mean \"" + *near + "\"?";
+  } else if (!stems.empty()) {
+    std::sort(stems.begin(), stems.end());
+    error.hint = "there is";
+    for (const std::string& stem : stems) {
+      error.hint += (&stem == &stems.front() ? " " : ", ") + stem;
+    }
   }
   return error;
 }
@@ -44,6 +51,9 @@ Result<artifact::Request> probe_request(const Paths& paths,
   request.include_dir = paths.probes + "/include";
   request.parameters = probe.parameters;
   if (probe.text) {
+    if (!probe.file.empty()) {
+      request.file = probe.file;
+    }
     request.text = *probe.text;
   } else {
     Result<std::string> text = read_file(probe.file);

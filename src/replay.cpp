@@ -99,8 +99,9 @@ Replay::Counts Replay::counts() const {
 }
 
 Result<void> Replay::open_recording() {
-  Fd fd = TRY(source_ ? source_(declared_)
-                      : recording::open_file(options_.recording, options_.output));
+  Fd fd =
+      TRY(source_ ? source_(declared_)
+                  : recording::open_file(options_.recording, options_.output));
   position_ = Fd(fcntl(fd.get(), F_DUPFD_CLOEXEC, 3));
   if (lseek(fd.get(), 0, SEEK_CUR) < 0) {
     pipe_input = fd.get();
@@ -229,8 +230,7 @@ Result<void> Replay::bind() {
   }
   script::RunOptions show = options_.show;
   show.replay = true;
-  return engine_->bind(bound, show,
-                       format::Clock(meta.wall_offset, meta.start),
+  return engine_->bind(bound, show, format::Clock(meta.wall_offset, meta.start),
                        maps_.get());
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// RunCommand: what `tracer run`, `record` or `replay` was asked to do. Filled
-// by cli/options.h, carried out by session.h and replay.h. Passive data.
+// RunCommand: what `tracer run`, `record`, `replay` or `check` was asked to do.
+// Filled by cli/options.h, carried out by session.h and replay.h. Passive data.
 #pragma once
 
 #include <chrono>
@@ -17,7 +17,7 @@
 
 namespace tracer {
 
-enum class Verb { kRun, kRecord, kReplay };
+enum class Verb { kRun, kRecord, kReplay, kCheck };
 
 /// A moment of a recording.
 struct Moment {

@@ -44,6 +44,8 @@ std::string usage_of(const RunCommand& options) {
              " [PID…] [options] [-- CMD ARGS…]";
     case Verb::kReplay:
       return "tracer replay [options] FILE " + options.script + " [options]";
+    case Verb::kCheck:
+      return "tracer check [options] " + options.script + " [PID…] [options]";
   }
   return {};
 }

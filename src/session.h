@@ -60,6 +60,10 @@ class Session {
   /// be called while the process has a single thread.
   Result<int> run();
 
+  /// Says on standard output whether it would run, and traces nothing; in
+  /// check.cpp. The exit status, as that of run().
+  Result<int> check();
+
   /// Why the trace ended; the first cause counts.
   enum class End {
     kNone,
@@ -76,10 +80,16 @@ class Session {
   };
 
  private:
-  Result<bool> load_script();
+  script::Engine::Host script_host();
+  Result<bool> load_script(script::Engine::Host host);
+  Result<std::vector<std::string>> verify(const Result<void>& able);
+  Result<std::vector<std::string>> dry_run();
+  [[nodiscard]] Result<int> status_of(pid_t child) const;
+  [[nodiscard]] std::vector<script::BoundProbe> bound_probes() const;
   Result<void> open_loop();
   Result<Fd> open_output(const std::string& path);
   Result<void> open_outputs();
+  [[nodiscard]] bool is_own(const script::DeclaredProbe& probe) const;
   [[nodiscard]] bool payload_is_off(const artifact::Request& request) const;
   Result<artifact::Request> make_request(const script::DeclaredProbe& probe,
                                          bool follows) const;
@@ -88,7 +98,6 @@ class Session {
   Result<void> take_signals();
   Result<void> attach();
   Result<void> attach_processes();
-  void seed_processes();
   [[nodiscard]] uint16_t process_type() const;
   [[nodiscard]] std::vector<std::pair<std::string, std::string>> unattached()
       const;
@@ -106,8 +115,9 @@ class Session {
   void record_loss(uint64_t ts, const Loss& loss,
                    const std::vector<script::LossCount>& counts);
   Result<void> finish_recording();
+  [[nodiscard]] tl::unexpected<Error> recording_failed(Error error) const;
   /// Is the trace shown by the script, is it recorded?
-  [[nodiscard]] bool shows() const { return options_.verb == Verb::kRun; }
+  [[nodiscard]] bool shows() const { return options_.verb != Verb::kRecord; }
   /// What a script reads of maps is recorded, so it must read it.
   [[nodiscard]] bool runs_script() const { return shows() || declared_.maps; }
   [[nodiscard]] bool records() const {
@@ -128,13 +138,13 @@ class Session {
   void leave_at_next_signal();
   void report();
   int command_status();
-  void detach();
-  void detach_now();
+  std::vector<Fd> release_links();
 
   const Paths paths_;
   RunCommand options_;
   User user_;
   std::string tracefs_;
+  bool may_load_ = true;  // a check is for everybody
   std::optional<Loop> loop_;
   std::optional<Notifier> notice_;
   Fd signals_;

@@ -70,9 +70,12 @@ Result<Targets> Targets::parse(const std::vector<std::string>& pids,
     }
     const auto tid = static_cast<pid_t>(*number);
     const std::optional<pid_t> pid = kernel::process_of_thread(kProc, tid);
-    if (!pid || is_dead(kernel::read_stat(kProc, *pid))) {
+    if (!pid) {
       return fail("no such process: " + word,
                   "ps -e lists the processes of this machine");
+    }
+    if (is_dead(kernel::read_stat(kProc, *pid))) {
+      return fail("process " + word + " has ended already");
     }
     if (*pid != tid) {
       log::note(word + " is a thread of process " + std::to_string(*pid) +

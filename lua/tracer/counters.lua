@@ -112,9 +112,15 @@ local function warn_full(self)
   C.tracer_say(1, text, #text)
 end
 
-local function add_series(self, key, ...)
+local function add_series(self, method, key, ...)
   local count = #self.labels
   local values = { ... }
+  for i, label in ipairs(self.labels) do
+    if values[i] == nil then
+      error(("%s:%s: no value for the label %s"):format(self.name, method,
+        label), 4)
+    end
+  end
   if #self.series >= MOST_SERIES and count > 0 then
     if not self.is_full then
       warn_full(self)
@@ -148,7 +154,9 @@ local function series_of(self, method, value, a, b, c, d)
   if series then
     return series
   end
-  return add_series(self, key, a, b, c, d)
+  -- No tail call: the level counts this frame, too.
+  series = add_series(self, method, key, a, b, c, d)
+  return series
 end
 
 --- Adds to the number of these label values.

@@ -18,7 +18,7 @@ local suggest = require("tracer.options.words").suggest
 
 local cast = ffi.cast
 local max = math.max
-local tonumber = tonumber
+local error, tonumber, type_of = error, tonumber, type
 
 local M = {}
 
@@ -103,13 +103,24 @@ local function bits_reader(type, member)
   end
 end
 
+--- for i, value in ipairs(array): from [0] on.
+local function iterate(array)
+  local i = -1
+  return function()
+    i = i + 1
+    if i < #array then
+      return i, array[i]
+    end
+  end
+end
+
 --- Reads an array element, an integer of 64 bits as a number; out of bounds it
 --- raises.
 local function array_index(type, wide, text)
   local read = text and text_reader("at", text) or nil
   return function(a, i)
     local n = type.count or a.count
-    if not (_G.type(i) == "number" and i >= 0 and i < n) then
+    if not (type_of(i) == "number" and i >= 0 and i < n) then
       error(("index %s: this array has %d elements, the first is [0]")
         :format(tostring(i), tonumber(n)), 2)
     end
@@ -157,6 +168,8 @@ local function type_name(schema, index)
       __len = function()
         return type.count
       end,
+      __ipairs = iterate,
+      __pairs = iterate,
     })
     type.ctype = name
     return name
@@ -176,6 +189,8 @@ local function rest_reader(schema, type, name, offset, length)
     __len = function(a)
       return a.count
     end,
+    __ipairs = iterate,
+    __pairs = iterate,
   })
   local new = ffi.typeof(view)
   return function(e)
@@ -288,10 +303,18 @@ end
 -- What every record can do; a member with the same name comes first.
 local Record = {}
 
+--- Raises where a dot stands for a colon: e.u64 "x".
+function M.check_self(record, method)
+  if type_of(record) ~= "cdata" then
+    error(("call it with a colon: e:%s(…)"):format(method), 3)
+  end
+end
+
 --- An integer with all its 64 bits, as uint64_t or int64_t.
 ---@param name string
 ---@return ffi.cdata*
 function Record:u64(name)
+  M.check_self(self, "u64")
   local field = self.integers_[name]
   if not field then
     error(("u64: %q is no integer of this struct"):format(tostring(name)), 2)
@@ -303,6 +326,7 @@ end
 ---@param name string
 ---@return string
 function Record:enum(name)
+  M.check_self(self, "enum")
   local names = self.enumerations_[name]
   if not names then
     error(("enum: %q is no enumeration of this struct")

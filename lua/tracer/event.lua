@@ -48,7 +48,7 @@ local C = ffi.C
 local band = bit.band
 local cast = ffi.cast
 local max = math.max
-local tonumber = tonumber
+local error, tonumber, type = error, tonumber, type
 
 local M = {}
 
@@ -140,9 +140,12 @@ local Event = {}
 ---@param name string
 ---@param buf string.buffer
 function Event:quote(name, buf)
+  ctype.check_self(self, "quote")
   local put = self.quoters_[name]
   if not put then
     error(("e:quote: no text %q in this event"):format(tostring(name)), 2)
+  elseif type(buf) ~= "userdata" then
+    error("e:quote: a buffer expected, as :format has it, got " .. type(buf), 2)
   end
   put(self, buf)
 end
@@ -150,20 +153,23 @@ end
 --- The event for later: it stays as it is.
 ---@return tracer.Event
 function Event:copy()
+  ctype.check_self(self, "copy")
   local size = length_of(self)
   local bytes = ffi.new("uint8_t[?]", size)
   ffi.copy(bytes, self, size)
-  local copy = cast(self.kind_.pointer, bytes)
+  local copy = cast(self.kind_.pointer, bytes)[0]
   kept[copy] = bytes
   return copy
 end
 
---- The event as JSON, as --format json shows it.
+local json_text = buffer.new()
+
+--- The event as JSON, as --format json shows it, without the line feed.
 local function as_json(e)
-  local out = buffer.new()
-  local room = out:reserve(tonumber(C.tracer_event_room(engine, e)))
-  out:commit(tonumber(C.tracer_event_json(engine, e, room)))
-  return (out:tostring():gsub("\n$", ""))
+  local room = json_text:reset():reserve(
+    tonumber(C.tracer_event_room(engine, e)))
+  json_text:commit(tonumber(C.tracer_event_json(engine, e, room)) - 1)
+  return json_text:tostring()
 end
 
 local time_text = ffi.new("char[?]", TIME_ROOM)
@@ -197,6 +203,9 @@ local function event_type(schema, declaration, has_processes, payload_is_off)
   local extra = process_fields(has_processes)
   extra.truncated = function(e)
     return band(cast(header, e).type, CUT) ~= 0
+  end
+  extra.event = function()
+    return declaration.name
   end
   extra.time = function(e)
     return ffi.string(time_text,
@@ -234,7 +243,7 @@ end
 -- What the loop does with one event; lines with a name in brackets are only
 -- there if the probe has that handler.
 local STEPS = [[
-      local e = cast(T@, h)
+      local e = cast(T@, h)[0]
 [filter] if not filter@(e) then
 [filter]   counts[FILTERED] = counts[FILTERED] + 1
 [filter] else

@@ -51,6 +51,9 @@ function Hist:add(value, count)
   if type(value) ~= "number" or value < 0 or value ~= value then
     error("h:add: a number from 0 on expected, got " .. tostring(value), 2)
   end
+  if count ~= nil and type(count) ~= "number" then
+    error("h:add: how many is a number, got " .. type(count), 2)
+  end
   local slot = 1
   if value >= 2 then
     -- The exponent of a double is the logarithm.
@@ -75,6 +78,18 @@ local function check(h, options)
   if type(h) ~= "table" then
     error("tracer.histogram: a table of counts by slot expected, got " ..
       type(h), 3)
+  end
+  if rawget(h, "histograms") then
+    error("tracer.histogram: a map is many histograms: for key, counts in " ..
+      "map:histograms() gives each", 3)
+  end
+  for slot, count in pairs(h) do
+    if type(slot) ~= "number" or slot % 1 ~= 0 or slot < 0
+      or not tonumber(count) or tonumber(count) < 0
+    then
+      error(("tracer.histogram: counts by slot expected; under %s stands %s")
+        :format(tostring(slot), tostring(count)), 3)
+    end
   end
   picture.check_keys("tracer.histogram", options, KEYS, 3)
   for key, value in pairs(options) do
@@ -101,7 +116,7 @@ end
 local function buckets_of(h, linear)
   local last = -1
   for slot, count in pairs(h) do
-    if type(slot) == "number" and tonumber(count) > 0 and slot > last then
+    if tonumber(count) > 0 and slot > last then
       last = slot
     end
   end

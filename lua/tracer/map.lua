@@ -347,9 +347,9 @@ local Map = {}
 
 local METHODS = {
   hash = { "get", "get_each", "u64", "set", "delete", "pairs", "drain", "clear",
-    "count", "histograms" },
+    "count", "histograms", "drain_histograms" },
   array = { "get", "get_each", "u64", "set", "pairs", "drain", "clear", "count",
-    "histograms" },
+    "histograms", "drain_histograms" },
   queue = { "pop", "push", "peek", "drain", "clear" },
 }
 
@@ -621,19 +621,19 @@ local function add_slot(histogram, slot, count)
   end
 end
 
---- for key, counts in map:histograms(): the histograms of a BPF_HISTOGRAM. The
---- key is a table without its slot, or false, if it is an integer. The counts
---- are a list by slot, counts[1] that of bpf_log2's first slot, with zeroes for
---- gaps; counts[0] is there, too.
----@return fun(): table|false, integer[]
-function Map:histograms()
-  check_self(self, "histograms")
+--- The member of a map's key that says which slot it is.
+local function slot_for(self, method)
   local slot = slot_of(self)
   if not slot or not IS_WHOLE[self.value_of_.kind] then
-    error(("map %s:histograms: the key must be an integer or a struct with an "
-      .. "integer `slot`, and the value an integer"):format(self.name_), 2)
+    error(("map %s:%s: the key must be an integer or a struct with an "
+      .. "integer `slot`, and the value an integer"):format(self.name_, method),
+      3)
   end
-  local copy, count = entries(self, ALL)
+  return slot
+end
+
+--- The histograms of a copy of entries, one after the other.
+local function histograms_in(self, slot, copy, count)
   local size = self.types_[slot.type].size
   local read_slot = reader(self.types_, slot.type)
   local is_plain = self.key_of_.kind == "int"
@@ -668,6 +668,27 @@ function Map:histograms()
       return histogram.key, histogram.counts
     end
   end
+end
+
+--- for key, counts in map:histograms(): the histograms of a BPF_HISTOGRAM. The
+--- key is a table without its slot, or false, if it is an integer. The counts
+--- are a list by slot, counts[1] that of bpf_log2's first slot, with zeroes for
+--- gaps; counts[0] is there, too.
+---@return fun(): table|false, integer[]
+function Map:histograms()
+  check_self(self, "histograms")
+  local slot = slot_for(self, "histograms")
+  local copy, count = entries(self, ALL)
+  return histograms_in(self, slot, copy, count)
+end
+
+--- The same, and takes them out as drain() does.
+---@return fun(): table|false, integer[]
+function Map:drain_histograms()
+  check_self(self, "drain_histograms")
+  local slot = slot_for(self, "drain_histograms")
+  local copy, count = entries(self, DRAIN)
+  return histograms_in(self, slot, copy, count)
 end
 
 local function take(self, op)
@@ -764,7 +785,13 @@ local function make(types, declared, call)
   for _, name in ipairs(METHODS[kind]) do
     self[name] = Map[name]
   end
-  return setmetatable(self, { __index = unknown_method(kind) })
+  return setmetatable(self, {
+    __index = unknown_method(kind),
+    __newindex = function()
+      error(("the map %s is in the kernel: map:set(key, value) writes to it")
+        :format(declared.name), 2)
+    end,
+  })
 end
 
 --- What reaches the kernel, or the recording.

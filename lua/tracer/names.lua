@@ -60,7 +60,11 @@ function M.watch(library, seen)
   local loaders = package.loaders
   local original = loaders[2] -- the one for files in Lua
   loaders[2] = function(...)
-    local chunk, extra = original(...)
+    local loaded, chunk, extra = pcall(original, ...)
+    if not loaded then
+      -- "error loading module 'x' from file 'y':", and then what matters.
+      error(tostring(chunk):match("\n\t(.*)$") or chunk, 0)
+    end
     if type(chunk) == "function" then
       local source = debug.getinfo(chunk, "S").source
       if source:sub(1, #library + 2) ~= "@" .. library .. "/" then

@@ -17,6 +17,7 @@
 -- Errors that a user should see as such are raised as tables: { usage = true,
 -- message =, hint = } for a wrong command line, { help = text } for --help.
 
+local buffer = require "string.buffer"
 local core = require "tracer.core"
 local event = require "tracer.event"
 local names = require "tracer.names"
@@ -212,6 +213,17 @@ local function place_of(level)
   return ("%s:%d"):format(info.short_src, info.currentline)
 end
 
+--- A text that stands in the script as it is: the script's name, and the text
+--- on the lines that it has there, so that errors in it name them.
+local function in_script(text)
+  local at = request.text:find(text, 1, true)
+  if not at or text == "" then
+    return nil, text
+  end
+  local _, lines_before = request.text:sub(1, at - 1):gsub("\n", "")
+  return request.script, ("\n"):rep(lines_before) .. text
+end
+
 --- Where the text of a probe comes from.
 local function probe_source(what, level)
   if type(what) == "string" then
@@ -236,7 +248,8 @@ local function probe_source(what, level)
       level + 1)
   end
   if what.source then
-    return { name = place_of(level + 1), text = what.source }
+    local file, text = in_script(what.source)
+    return { name = place_of(level + 1), file = file, text = text }
   end
   local file = what.file
   if file:sub(1, 1) ~= "/" then
@@ -341,7 +354,7 @@ local function message_of(level, format, ...)
   end
   local done, text = pcall(string.format, format, ...)
   if not done then
-    error(text, level + 1)
+    error((text:gsub("'%?'", "'format'")), level + 1)
   end
   return text
 end
@@ -356,28 +369,75 @@ end
 
 ---- What the engine calls -----------------------------------------------------
 
---- What scripts see as global: Lua's own, read only. A name that is set by
---- mistake is found at once; print and io.write keep their place among the
---- results.
-local function environment()
-  local function write(...)
-    for i = 1, select("#", ...) do
-      out:put(tostring((select(i, ...))))
-    end
+--- The arguments of print, and tabs between them. LuaJIT gives a loop up that is
+--- most often over at once, and the events' loop around it with it: the first
+--- arguments have none.
+local function put_values(to, count, a, b, c, d, ...)
+  if count > 0 then
+    to:put(tostring(a))
   end
+  if count > 1 then
+    to:put("\t", tostring(b))
+  end
+  if count > 2 then
+    to:put("\t", tostring(c))
+  end
+  if count > 3 then
+    to:put("\t", tostring(d))
+  end
+  for i = 1, count - 4 do
+    to:put("\t", tostring((select(i, ...))))
+  end
+end
+
+--- print, which keeps its place among the results. Among objects of JSON a
+--- line is one of them.
+local function print_result(...)
+  if output.json then
+    local line = buffer.new()
+    put_values(line, select("#", ...), ...)
+    require("tracer.show").show(line:tostring())
+    return
+  end
+  put_values(out, select("#", ...), ...)
+  out:put("\n")
+end
+
+--- The standard output as scripts have it: what is written keeps its place.
+local stdout = {}
+
+function stdout:write(...)
+  for i = 1, select("#", ...) do
+    out:put(tostring((select(i, ...))))
+  end
+  return self
+end
+
+function stdout:flush()
+  return self
+end
+
+function stdout:setvbuf()
+  return self
+end
+
+local function exit()
+  error("os.exit would leave the trace as it is: tracer.stop(status) ends it in "
+    .. "order, error(message) ends a script", 2)
+end
+
+--- What scripts, and modules of theirs, see as global: Lua's own, read only. A
+--- name that is set by mistake is found at once.
+local function environment()
   local own = {
-    print = function(...)
-      for i = 1, select("#", ...) do
-        out:put(i > 1 and "\t" or "", tostring((select(i, ...))))
-      end
-      out:put("\n")
-    end,
+    print = print_result,
     io = setmetatable({
+      stdout = stdout,
       write = function(...)
-        write(...)
-        return io.stdout
+        return stdout:write(...)
       end,
     }, { __index = io }),
+    os = setmetatable({ exit = exit }, { __index = os }),
   }
   return setmetatable({}, {
     __index = function(_, name)
@@ -435,7 +495,8 @@ function M.load(r)
   if not chunk then
     error(message, 0)
   end
-  setfenv(chunk, environment())
+  local globals = environment()
+  setfenv(chunk, globals)
   local processes, payload, maps = false, false, false
   local function look(code)
     stops = stops or names.occur(code, STOP)
@@ -445,7 +506,10 @@ function M.load(r)
     maps = maps or names.occur(code, MAP_FIELDS)
   end
   look(chunk)
-  local stop = names.watch(r.library, look)
+  local stop = names.watch(r.library, function(module)
+    setfenv(module, globals)
+    look(module)
+  end)
   chunk()
   stop()
   if not parsed then

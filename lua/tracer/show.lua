@@ -132,7 +132,8 @@ end
 function M.show(what)
   local is_text = type(what) == "string"
   if not is_text and not is_picture(what) then
-    error("tracer.show: a picture or a text expected, got " .. type(what), 2)
+    error("tracer.show: a picture (of tracer.table, tracer.histogram) or a " ..
+      "text expected, got " .. type(what), 2)
   elseif not output.is_bound then
     error("tracer.show: the trace does not run yet; show things in handlers", 2)
   end

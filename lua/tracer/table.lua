@@ -24,23 +24,44 @@ local function cell_text(value)
   return picture.text_of(value)
 end
 
---- The rows of a list of lists, or of an iterator, whose values are a row's
---- cells; the first nil ends it.
+--- The rows of an iterator, whose values are a row's cells; the first nil ends
+--- it.
+local function iterated(next_row)
+  local list = {}
+  local function add(...)
+    if (...) == nil then
+      return false
+    end
+    list[#list + 1] = { ... }
+    return true
+  end
+  while add(next_row()) do end
+  return list
+end
+
+--- The rows of a table of numbers or texts by name: name and value.
+local function named(values, level)
+  local list = {}
+  for name, value in pairs(values) do
+    if type(value) == "table" then
+      error(("tracer.table: rows: a list of lists expected, or numbers by name; "
+        .. "under %s stands a table"):format(tostring(name)), level + 1)
+    end
+    list[#list + 1] = { name, value }
+  end
+  return list
+end
+
 local function collect(rows, count, level)
   if type(rows) == "function" then
-    local list = {}
-    local function add(...)
-      if (...) == nil then
-        return false
-      end
-      list[#list + 1] = { ... }
-      return true
-    end
-    while add(rows()) do end
-    return list
+    return iterated(rows)
   elseif type(rows) ~= "table" then
-    error("tracer.table: rows: a list of lists or an iterator expected, got "
-      .. type(rows), level + 1)
+    error("tracer.table: rows: a list of lists, a table or an iterator " ..
+      "expected, got " .. type(rows), level + 1)
+  elseif type(rows[1]) ~= "table" then
+    -- No tail call: the level counts this frame, too.
+    local list = named(rows, level + 1)
+    return list
   end
   local list = {}
   for i, row in ipairs(rows) do
@@ -125,8 +146,8 @@ local function sort_column(options)
     near and ("; did you mean %q?"):format(near) or ""), 3)
 end
 
---- A picture of rows: columns (their names), rows (a list of lists, or an
---- iterator whose values are the cells of a row), sort (a name: downwards, or
+--- A picture of rows: columns (their names), rows (a list of lists, a table of
+--- numbers by name, or an iterator whose values are the cells of a row), sort (a name: downwards, or
 --- "-NAME": upwards), ascending, limit (this many rows), title.
 ---@param options table
 ---@return tracer.Picture

@@ -22,7 +22,10 @@ local engine = ffi.cast("void *", core.engine)
 
 local targets = {}
 
-local function check(pid, what)
+local function check(self, pid, what)
+  if self ~= targets then
+    error(("call it with a colon: tracer.targets:%s(pid)"):format(what), 3)
+  end
   if type(pid) ~= "number" or pid % 1 ~= 0 or pid < 1 or pid >= 2 ^ 31 then
     error(("tracer.targets:%s: a process id expected, got %s")
       :format(what, tostring(pid)), 3)
@@ -33,8 +36,8 @@ end
 ---@param pid integer
 ---@return boolean? added false if it is a target already; nil if it cannot be one
 ---@return string? message why not
-function targets:add(pid) -- luacheck: no self
-  check(pid, "add")
+function targets:add(pid)
+  check(self, pid, "add")
   local result = C.tracer_target_add(engine, pid)
   if result < 0 then
     return nil, ffi.string(C.tracer_last_text(engine),
@@ -46,8 +49,8 @@ end
 --- Traces neither the process nor its descendants any more.
 ---@param pid integer
 ---@return boolean removed false if it is no target
-function targets:remove(pid) -- luacheck: no self
-  check(pid, "remove")
+function targets:remove(pid)
+  check(self, pid, "remove")
   return C.tracer_target_remove(engine, pid) == 1
 end
 

@@ -231,8 +231,9 @@ function Columns:emit(...) end
 
 ---@class TableOptions
 ---@field columns string[] names
----@field rows any[][]|fun(): any... lists of cells, or an iterator whose values
----  are the cells of a row
+---@field rows any[][]|table<any, number|string>|fun(): any... lists of cells, a
+---  table whose keys and values are the cells, or an iterator whose values are
+---  the cells of a row
 ---@field sort string? a column, its largest value first; "-NAME": its smallest
 ---@field ascending boolean? the smallest first
 ---@field limit integer? this many rows
@@ -459,6 +460,7 @@ function Record:enum(name) end
 ---@field ppid integer the parent process
 ---@field comm string the thread's name
 ---@field cpu integer
+---@field event string which of its probe's events: the name in the C
 ---@field truncated boolean the payload is not all there was
 ---@field user string name of the process's effective user, or its number
 ---@field exe string path of its executable, as the process sees it
@@ -542,6 +544,10 @@ function Map:count() end
 --- gaps; counts[0] is there, too.
 ---@return fun(): table|false, integer[]
 function Map:histograms() end
+
+--- The same, and takes them out as drain() does.
+---@return fun(): table|false, integer[]
+function Map:drain_histograms() end
 
 --- Takes the next value of a queue or a stack; nil if there is none.
 ---@return any

@@ -59,16 +59,33 @@ PARAM(tracer_transport, 0)
 #define CALL_ARG4(regs) ((regs)->r10)
 #define CALL_RESULT(regs) ((s64)(regs)->ax)
 #define CALL_NUMBER(regs) ((regs)->orig_ax)
+#define CALL_READ 0
 #define CALL_WRITE 1
+#define CALL_RT_SIGRETURN 15
+#define CALL_PREAD64 17
 #define CALL_PWRITE64 18
+#define CALL_READV 19
+#define CALL_WRITEV 20
 #define CALL_SENDFILE 40
 #define CALL_SENDTO 44
 #define CALL_SENDMSG 46
+#define CALL_CLONE 56
+#define CALL_FORK 57
+#define CALL_VFORK 58
+#define CALL_EXIT 60
+#define CALL_EXIT_GROUP 231
 #define CALL_SPLICE 275
 #define CALL_VMSPLICE 278
+#define CALL_PREADV 295
+#define CALL_PWRITEV 296
 #define CALL_SENDMMSG 307
 #define CALL_COPY_FILE_RANGE 326
+#define CALL_PREADV2 327
+#define CALL_PWRITEV2 328
 #define CALL_IO_URING_ENTER 426
+#define CALL_CLONE3 435
+/* A 32-bit program's call: its number means another one. */
+#define CALL_IS_32BIT(task) ((task)->thread_info.status & 2)
 #else
 #error "the registers of this machine are not known here yet"
 #endif

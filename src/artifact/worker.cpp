@@ -203,6 +203,12 @@ Error failure(const Request& request, const Outcome& outcome,
   } else {
     error.message = first_diagnostic(outcome.printed);
     error.hint = hint_in(outcome.printed);
+    // What tracer puts around the text is at fault where the text does not end.
+    if (const size_t text = error.message.find(": error: ");
+        error.message.starts_with("<tracer>:") && text != error.message.npos) {
+      error.message.erase(0, text + 2);
+      error.hint = "is a } missing at the end of a function?";
+    }
     if (WEXITSTATUS(outcome.status) == kScriptError) {
       error.status = kScriptError;  // what was asked for, not the text
     }

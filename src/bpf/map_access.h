@@ -20,7 +20,8 @@
 
 namespace tracer::bpf {
 
-/// The maps that a script may ask for: all but those of tracer's own include.
+/// The maps that a script may ask for: all but those of tracer's own include,
+/// and those whose values are of a type that no event could have either.
 std::vector<events::Map> script_maps(const artifact::Artifact& artifact);
 
 class KernelMaps : public events::MapAccess {

@@ -41,8 +41,16 @@ Result<Ring> Ring::open(int cpu, size_t data_bytes, uint32_t wake_bytes) {
         "perf_event_open of the buffer of CPU " + std::to_string(cpu), errno);
   }
   const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
-  ring.mapping_ = TRY(
-      Mapping::map(ring.fd_.get(), page + data_bytes, PROT_READ | PROT_WRITE));
+  Result<Mapping> mapping =
+      Mapping::map(ring.fd_.get(), page + data_bytes, PROT_READ | PROT_WRITE);
+  if (!mapping) {
+    Error error = std::move(mapping).error();
+    error.hint = "a smaller --buffer may fit";
+    return tl::unexpected(std::move(error).context(
+        "no room of " + std::to_string(data_bytes) +
+        " bytes for the events of CPU " + std::to_string(cpu)));
+  }
+  ring.mapping_ = std::move(*mapping);
   ring.control_ = static_cast<std::byte*>(ring.mapping_.data());
   ring.data_ = ring.control_ + page;
   ring.mask_ = data_bytes - 1;

@@ -64,6 +64,16 @@ void put_probe(std::string& text, const recording::ProbeInfo& probe) {
 
 }  // namespace
 
+std::string info_usage() {
+  return "usage: tracer info FILE\n"
+         "\n"
+         "Says what a recording holds: where, when and how it was made, its "
+         "probes, how many\nevents, what was lost or is missing. Needs no "
+         "root. FILE may be -, for a pipe.\n"
+         "\n"
+         "Status: 0 done, 1 it cannot be read, 2 usage.\n";
+}
+
 std::string describe(const recording::Info& info) {
   std::string text;
   for (const auto& [name, value] : info.meta.facts) {

@@ -9,6 +9,8 @@
 
 namespace tracer::cli {
 
+std::string info_usage();
+
 /// For people: lines of "name: value". Whatever a stranger has put into the
 /// recording is escaped.
 std::string describe(const recording::Info& info);

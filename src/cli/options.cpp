@@ -124,6 +124,10 @@ Result<void> set(RunCommand& command, const std::string& name,
   } else if (name == "leave") {
     command.leave = true;
   } else if (name == "user") {
+    if (value.empty()) {
+      return fail_usage("--user: no user is named",
+                        "without it CMD runs as who called sudo");
+    }
     command.user = value;
   } else if (name == "duration") {
     command.duration = parse_duration(value);
@@ -216,6 +220,7 @@ constexpr unsigned kOnlyReplay = bit(Verb::kReplay);
 constexpr unsigned kLive = bit(Verb::kRun) | bit(Verb::kRecord);
 constexpr unsigned kShow = bit(Verb::kRun) | bit(Verb::kReplay);
 constexpr unsigned kAll = kLive | kShow;
+constexpr unsigned kCheck = bit(Verb::kCheck);
 
 struct Row {
   unsigned verbs;
@@ -224,14 +229,14 @@ struct Row {
 
 Options make_options(Verb verb) {
   static const std::vector<Row> rows = {
-      {kAll,
+      {kAll | kCheck,
        {.name = "pid",
         .short_name = "p",
         .takes_value = true,
         .multiple = true,
         .metavar = "PID",
         .help = "this process and its children"}},
-      {kAll, {.name = "no-follow", .help = "leave out children"}},
+      {kAll | kCheck, {.name = "no-follow", .help = "leave out children"}},
       {kLive,
        {.name = "user",
         .short_name = "u",
@@ -250,7 +255,7 @@ Options make_options(Verb verb) {
         .takes_value = true,
         .metavar = "N",
         .help = "end after N events"}},
-      {kAll,
+      {kAll | kCheck,
        {.name = "bytes",
         .takes_value = true,
         .metavar = "SIZE",
@@ -261,12 +266,12 @@ Options make_options(Verb verb) {
         .takes_value = true,
         .metavar = "FILE",
         .help = "write to FILE (mode 0600)"}},
-      {kShow,
+      {kShow | kCheck,
        {.name = "format",
         .takes_value = true,
         .metavar = "FORMAT",
         .help = "text, or json: one object a line"}},
-      {kShow,
+      {kShow | kCheck,
        {.name = "time",
         .short_name = "t",
         .takes_value = true,
@@ -294,7 +299,7 @@ Options make_options(Verb verb) {
         .takes_value = true,
         .metavar = "SIZE",
         .help = "memory for events in the kernel, all CPUs together"}},
-      {kLive,
+      {kLive | kCheck,
        {.name = "transport",
         .takes_value = true,
         .metavar = "KIND",
@@ -309,8 +314,8 @@ Options make_options(Verb verb) {
         .help = "leave CMD running if the trace ends before it"}},
       {kLive,
        {.name = "fail-on-loss", .help = "status 4 if an event was lost"}},
-      {kLive, {.name = "no-cache", .help = "compile the probes anew"}},
-      {kAll,
+      {kLive | kCheck, {.name = "no-cache", .help = "compile the probes anew"}},
+      {kAll | kCheck,
        {.name = "verbose",
         .short_name = "v",
         .help = "say more: timings, logs, tracebacks"}},
@@ -318,7 +323,7 @@ Options make_options(Verb verb) {
        {.name = "quiet",
         .short_name = "q",
         .help = "no ready line and no summary"}},
-      {kAll, {.name = "help", .short_name = "h", .help = "show this"}},
+      {kAll | kCheck, {.name = "help", .short_name = "h", .help = "show this"}},
   };
   Options options;
   for (const Row& row : rows) {
@@ -332,9 +337,9 @@ Options make_options(Verb verb) {
 }  // namespace
 
 const std::vector<script::BaseOption>& options_of(Verb verb) {
-  static const std::array<Options, 3> options = {make_options(Verb::kRun),
-                                                 make_options(Verb::kRecord),
-                                                 make_options(Verb::kReplay)};
+  static const std::array<Options, 4> options = {
+      make_options(Verb::kRun), make_options(Verb::kRecord),
+      make_options(Verb::kReplay), make_options(Verb::kCheck)};
   return options[static_cast<size_t>(verb)];
 }
 
@@ -347,7 +352,7 @@ Result<void> apply(RunCommand& command,
 }
 
 const char* name_of(Verb verb) {
-  static constexpr std::array kNames = {"run", "record", "replay"};
+  static constexpr std::array kNames = {"run", "record", "replay", "check"};
   return kNames[static_cast<size_t>(verb)];
 }
 
@@ -422,6 +427,10 @@ Result<RunCommand> parse(Verb verb, const std::vector<std::string>& words) {
       return fail_usage("a replay starts no command",
                         "write it as: tracer replay FILE SCRIPT");
     }
+    if (verb == Verb::kCheck) {
+      return fail_usage("a check starts no command",
+                        "write it as: tracer check SCRIPT");
+    }
     command.command.assign(dashes + 1, words.end());
     if (command.command.empty()) {
       return fail_usage("no command behind --",
@@ -445,10 +454,10 @@ Result<RunCommand> parse(Verb verb, const std::vector<std::string>& words) {
     return fail_usage(
         "no script",
         std::string("write it as: ") +
-            (verb == Verb::kReplay ? "tracer replay FILE writesnoop"
-             : verb == Verb::kRecord
-                 ? "tracer record -o FILE writesnoop PID"
-                 : "tracer run scripts/writesnoop.lua PID"));
+            (verb == Verb::kReplay   ? "tracer replay FILE writesnoop"
+             : verb == Verb::kRecord ? "tracer record -o FILE writesnoop PID"
+             : verb == Verb::kCheck  ? "tracer check writesnoop"
+                                    : "tracer run scripts/writesnoop.lua PID"));
   }
   return command;
 }
@@ -503,6 +512,19 @@ const char* introduction(Verb verb) {
              "-p PID shows that process and its children, with --no-follow it "
              "alone.\n"
              "\n";
+    case Verb::kCheck:
+      return "usage: tracer check [options] SCRIPT [script options]\n"
+             "\n"
+             "Says whether a script would run, and traces nothing: compiles "
+             "its "
+             "probes, has the\nkernel verify them (as root; without, it says "
+             "so and goes on), calls all that the\nscript declares with "
+             "made-up events, whose results are dropped, and names the\nlines "
+             "that LuaJIT leaves to its interpreter.\n"
+             "\n"
+             "  sudo tracer check ./written.lua\n"
+             "  tracer check writesnoop --fd 2 --format json\n"
+             "\n";
   }
   return "";
 }
@@ -523,7 +545,10 @@ std::string usage(Verb verb) {
     text += line + option.help + "\n";
   }
   text +=
-      verb == Verb::kReplay
+      verb == Verb::kCheck ? "\nStatus: 0 it would run, 1 a probe does not "
+                             "compile or is refused, "
+                             "2 usage,\n3 script error.\n"
+      : verb == Verb::kReplay
           ? "\nStatus: 0 done, 1 cannot replay, 2 usage, 3 script error.\n"
           : "\nStatus: 0 done, 1 cannot trace, 2 usage, 3 script error, 4 "
             "events lost with\n--fail-on-loss, 126 and 127 as a shell for CMD, "
@@ -539,6 +564,7 @@ std::string overview() {
          "       tracer replay [options] FILE SCRIPT [script options]\n"
          "       tracer info FILE\n"
          "       tracer export --format FORMAT [-o OUT] FILE\n"
+         "       tracer check [options] SCRIPT [script options]\n"
          "       tracer test SPEC…\n"
          "\n"
          "  run      traces, and shows what happens by a script\n"
@@ -546,6 +572,7 @@ std::string overview() {
          "  replay   shows a recording by a script; needs no root\n"
          "  info     what is in a recording\n"
          "  export   makes of a recording what other tools read\n"
+         "  check    says whether a script would run, and how fast\n"
          "  test     runs the specs of scripts; needs no root\n"
          "\n"
          "  sudo tracer run writesnoop 2182          a process and its "

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Command line of `tracer run`, `record` and `replay`: argv to a struct. Pure:
+// Command line of `tracer run`, `record`, `replay`, `check`: argv to a struct. Pure:
 // reads nothing but its arguments. The words are cut at the script's name and
 // at "--"; those behind the script are parsed with the script's own table and
 // ours together, by the script library, and what was ours comes back to
@@ -16,7 +16,7 @@
 
 namespace tracer::cli {
 
-/// "run", "record", "replay".
+/// "run", "record", "replay", "check".
 const char* name_of(Verb verb);
 
 /// Our options, for the script's command line and its --help.

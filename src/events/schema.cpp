@@ -161,6 +161,7 @@ class TypeCheck {
       return fail("a map has no proper name");
     }
     subject_ = "the map " + map.name;
+    grows_ = false;
     constexpr uint32_t kMostBytes = uint32_t{1} << 20;
     constexpr uint32_t kMostCpus = 8192;
     if (map.key_size > kMostBytes || map.value_size > kMostBytes ||
@@ -308,7 +309,7 @@ class TypeCheck {
       if (!in_place || uint64_t{member.offset} + inner.size > type.size) {
         return wrong(member, "lies where it cannot");
       }
-      if (is_flexible(inner) &&
+      if (grows_ && is_flexible(inner) &&
           (type.kind == Kind::kUnion || &member != &type.members.back())) {
         return wrong(member, "has no size and is not the last");
       }
@@ -343,6 +344,9 @@ class TypeCheck {
 
   const Schema& schema_;
   std::string subject_;           // for messages
+  // An event holds what its flexible array has; in a map that has no bytes, and
+  // more room for it may follow.
+  bool grows_ = true;
   std::vector<uint64_t> values_;  // by type; 0: not looked at yet
 };
 

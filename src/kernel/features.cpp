@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 
 #include "base/fd.h"
 #include "base/log.h"
@@ -151,6 +152,24 @@ Result<int> tracepoint_id(const std::string& tracefs,
     return fail(path + ": not a number: " + text);
   }
   return id;
+}
+
+std::vector<std::string> missing_raw_tracepoints(std::set<std::string> names) {
+  std::error_code ignored;
+  for (const auto& entry :
+       std::filesystem::directory_iterator("/sys/kernel/btf", ignored)) {
+    if (names.empty()) {
+      break;
+    }
+    const Result<std::string> types = read_file(entry.path());
+    std::erase_if(names, [&](const std::string& name) {
+      // Each has a typedef of this name.
+      const std::string typedef_name =
+          std::string(1, '\0') + "btf_trace_" + name + '\0';
+      return types && types->find(typedef_name) != std::string::npos;
+    });
+  }
+  return {names.begin(), names.end()};
 }
 
 std::vector<int> parse_cpu_list(const std::string& text) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,10 @@ Result<std::string> find_tracefs();
 /// The tracepoint's number for perf_event_open(2), or nothing if the kernel
 /// has no such tracepoint. `event` is "category:name".
 Result<int> tracepoint_id(const std::string& tracefs, const std::string& event);
+
+/// Those of some raw tracepoints that this kernel does not have, by the types
+/// that it publishes; for that none need be attached.
+std::vector<std::string> missing_raw_tracepoints(std::set<std::string> names);
 
 /// CPUs that are online now / that may ever be, as in "0-3,8".
 std::vector<int> parse_cpu_list(const std::string& text);

@@ -21,8 +21,8 @@ bool is_same_file(int fd, const std::string& path) {
   struct stat here {};
   struct stat there {};
   return fstat(fd, &here) == 0 && stat(path.c_str(), &there) == 0 &&
-         S_ISREG(here.st_mode) &&
-         here.st_dev == there.st_dev && here.st_ino == there.st_ino;
+         S_ISREG(here.st_mode) && here.st_dev == there.st_dev &&
+         here.st_ino == there.st_ino;
 }
 
 }  // namespace

@@ -276,9 +276,9 @@ Result<std::optional<Reader::Item>> Reader::read_block(
     const BlockHeader& header) {
   // A name holds for all that comes, whatever part is selected.
   const bool is_user = header.kind == BlockKind::kUser;
-  const bool is_item = is_user || header.kind == BlockKind::kMaps ||
-                       (header.kind >= BlockKind::kEvents &&
-                        header.kind <= BlockKind::kEnd);
+  const bool is_item =
+      is_user || header.kind == BlockKind::kMaps ||
+      (header.kind >= BlockKind::kEvents && header.kind <= BlockKind::kEnd);
   const bool has_time = is_item && !is_user && header.kind != BlockKind::kEnd;
   if (!is_item || (has_time && !is_selected(header.first, header.last))) {
     std::optional<Gap> gap = TRY(skip_payload(header));

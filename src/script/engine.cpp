@@ -199,17 +199,82 @@ void each(lua_State* lua, const char* key, F visit) {
   lua_pop(lua, 1);
 }
 
-/// Turns whatever was raised into a table with message and traceback; tables
-/// pass as they are.
+/// Is this an error that our own library raises for a user: a table with a
+/// message, or with the text of --help?
+bool is_message(lua_State* lua, int index) {
+  if (!lua_istable(lua, index)) {
+    return false;
+  }
+  for (const char* key : {"message", "help"}) {
+    lua_pushstring(lua, key);
+    lua_rawget(lua, index);
+    const bool has_text = lua_type(lua, -1) == LUA_TSTRING;
+    lua_pop(lua, 1);
+    if (has_text) {
+      return true;
+    }
+  }
+  return false;
+}
+
+/// Is there a ":LINE:" in a message?
+bool has_place(std::string_view text) {
+  for (size_t at = text.find(':'); at != text.npos;
+       at = text.find(':', at + 1)) {
+    const size_t end = text.find_first_not_of("0123456789", at + 1);
+    if (end != text.npos && end > at + 1 && text[end] == ':') {
+      return true;
+    }
+  }
+  return false;
+}
+
+/// Pushes "FILE:LINE: " of the innermost Lua that runs, or nothing.
+void push_place(lua_State* lua) {
+  lua_Debug frame;
+  for (int level = 0; lua_getstack(lua, level, &frame) != 0; ++level) {
+    lua_getinfo(lua, "Sl", &frame);
+    if (frame.currentline > 0) {
+      lua_pushfstring(lua, "%s:%d: ", frame.short_src, frame.currentline);
+      return;
+    }
+  }
+  lua_pushliteral(lua, "");
+}
+
+/// Pushes what stands for a raised value that is no text: what its __tostring
+/// says, or its type.
+void push_description(lua_State* lua) {
+  if (luaL_getmetafield(lua, 1, "__tostring") != 0) {
+    lua_pushvalue(lua, 1);
+    if (lua_pcall(lua, 1, 1, 0) == 0 && lua_type(lua, -1) == LUA_TSTRING) {
+      return;
+    }
+    lua_pop(lua, 1);
+  }
+  lua_pushfstring(lua, "an error that is a %s and no text",
+                  luaL_typename(lua, 1));
+}
+
+/// Turns whatever was raised into a table with message and traceback; those of
+/// our own library pass as they are.
 int on_error(lua_State* lua) {
-  if (lua_istable(lua, 1)) {
+  if (is_message(lua, 1)) {
     return 1;
   }
   lua_newtable(lua);
-  if (const char* text = lua_tostring(lua, 1)) {
+  const char* text = lua_tostring(lua, 1);
+  // A stack overflow has no place, and what was raised with level 0.
+  if (text != nullptr && has_place(text)) {
     lua_pushstring(lua, text);
+  } else if (text != nullptr) {
+    push_place(lua);
+    lua_pushstring(lua, text);
+    lua_concat(lua, 2);
   } else {
-    lua_pushfstring(lua, "an error that is a %s", luaL_typename(lua, 1));
+    push_place(lua);
+    push_description(lua);
+    lua_concat(lua, 2);
   }
   lua_setfield(lua, -2, "message");
   luaL_traceback(lua, lua, nullptr, 1);
@@ -539,6 +604,7 @@ Result<void> Engine::bind(const std::vector<BoundProbe>& probes,
   size_t map_number = 0;
   time_ = options.time;
   replay_ = options.replay;
+  endless_ = options.endless;
   push_runtime("bind");
   lua_newtable(lua_);
   set_flag(lua_, "json", options.json);
@@ -665,12 +731,55 @@ void Engine::flush() {
   }
 }
 
+/// Calls a function of the module, with one text if there is one.
+Result<void> Engine::call_jitwatch(const char* function,
+                                   const std::string& text, int results) {
+  lua_getglobal(lua_, "require");
+  lua_pushliteral(lua_, "tracer.jitwatch");
+  TRY(call(1, 1));
+  lua_getfield(lua_, -1, function);
+  lua_remove(lua_, -2);
+  lua_pushlstring(lua_, text.data(), text.size());
+  return call(1, results);
+}
+
+Result<void> Engine::watch_jit() {
+  // LuaJIT's own list of its reasons, of just this version.
+  static constexpr std::string_view kReasons =
+#include "luajit_vmdef.inc"
+      ;
+  lua_getglobal(lua_, "package");
+  lua_getfield(lua_, -1, "preload");
+  const int status =
+      luaL_loadbuffer(lua_, kReasons.data(), kReasons.size(), "=jit.vmdef");
+  CHECK(status == 0);
+  lua_setfield(lua_, -2, "jit.vmdef");
+  lua_pop(lua_, 2);
+  return call_jitwatch("start", paths_.lua, 0);
+}
+
+Result<std::vector<std::string>> Engine::left_the_jit() {
+  TRY(call_jitwatch("stop", {}, 1));
+  std::vector<std::string> lines;
+  const auto count = static_cast<int>(lua_objlen(lua_, -1));
+  for (int i = 1; i <= count; ++i) {
+    lua_rawgeti(lua_, -1, i);
+    lines.push_back(pop_text(lua_));
+  }
+  lua_pop(lua_, 1);
+  return lines;
+}
+
 void Engine::limit_reached() {
   is_over_ = true;
   host_.on_limit();
 }
 
 void Engine::stop(int status) {
+  if (endless_) {
+    counts_[kStopped] = 0;
+    return;
+  }
   is_over_ = true;
   host_.on_stop(status);
 }

@@ -102,8 +102,9 @@ struct BoundProbe {
 struct RunOptions {
   bool json = false;
   format::TimeStyle time = format::TimeStyle::kNone;
-  uint64_t limit = 0;   // events to show; 0: all
-  bool replay = false;  // what this machine is like says nothing of the events
+  uint64_t limit = 0;    // events to show; 0: all
+  bool replay = false;   // what this machine is like says nothing of the events
+  bool endless = false;  // the script cannot stop it
 };
 
 /// Where a script wants to be asked (tracer.serve): at an address or at a path.
@@ -139,7 +140,7 @@ class Engine {
     std::function<std::vector<std::pair<std::string, double>>()> numbers;
     /// Without it nobody asks: then nothing listens.
     std::function<Result<void>(const Service& service)> listen;
-    std::function<int()> output;     // where emit's bytes go, to ask what it is
+    std::function<int()> output;  // where emit's bytes go, to ask what it is
     /// What follows may wait for somebody else (true), or no longer.
     std::function<void(bool waiting)> on_wait;
     /// The script's own; null: it may open none.
@@ -196,6 +197,12 @@ class Engine {
   /// Hands on what is formatted; for the time after an error.
   void flush();
 
+  /// Notes from now on what LuaJIT does not compile (lua/tracer/jitwatch.lua).
+  Result<void> watch_jit();
+  /// Ends that: one text for each line of the script that is left to the
+  /// interpreter, and why.
+  Result<std::vector<std::string>> left_the_jit();
+
   /// Events handed to the script, shown, and dropped by its filters.
   [[nodiscard]] uint64_t delivered() const { return delivered_; }
   [[nodiscard]] uint64_t shown() const { return counts_[kShown]; }
@@ -236,11 +243,14 @@ class Engine {
   static constexpr size_t kCursor = 0;
   static constexpr size_t kShown = 1;
   static constexpr size_t kFiltered = 2;
+  static constexpr size_t kStopped = 3;
 
   Engine(lua_State* lua, Host host) : lua_(lua), host_(std::move(host)) {}
 
   static int ready(lua_State* lua);
   Result<void> call(int arguments, int results);
+  Result<void> call_jitwatch(const char* function, const std::string& text,
+                             int results);
   Error take_error();
   Declared read_declared();
   void push_runtime(const char* function);
@@ -256,6 +266,7 @@ class Engine {
   format::TimeStyle time_ = format::TimeStyle::kNone;
   bool is_over_ = false;  // the script shall see no more events
   bool replay_ = false;
+  bool endless_ = false;
   bool in_batch_ = false;
   uint64_t last_ts_ = 0;  // of the last event, in a replay
   events::Processes processes_;

@@ -33,8 +33,7 @@ class Gzip {
 
   Result<void> put(std::string_view text, bool last, const Out& out) {
     // zlib's own interface; it does not write there.
-    stream_.next_in =
-        reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
+    stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(text.data()));
     stream_.avail_in = static_cast<uInt>(text.size());
     do {
       stream_.next_out = reinterpret_cast<Bytef*>(room_.data());

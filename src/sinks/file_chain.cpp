@@ -122,8 +122,7 @@ std::optional<size_t> FileChain::next_plain() const {
 
 Result<void> FileChain::compress(size_t number) {
   const std::string what = "cannot compress " + name(number);
-  const Fd from(
-      open(name(number).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  const Fd from(open(name(number).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
   if (!from && errno == ENOENT) {
     return {};  // it has moved meanwhile
   }

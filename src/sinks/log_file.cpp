@@ -28,8 +28,7 @@ Result<Fd> open_log(const std::string& path, mode_t mode) {
 Result<LogFile> LogFile::open(std::string path, const LogFileOptions& options) {
   Fd fd = TRY(open_log(path, options.mode));
   struct stat status {};
-  const bool plain =
-      fstat(fd.get(), &status) == 0 && S_ISREG(status.st_mode);
+  const bool plain = fstat(fd.get(), &status) == 0 && S_ISREG(status.st_mode);
   if (!plain && options.rotate.any()) {
     return fail(path + " is no plain file, and only such can rotate",
                 "leave out rotate, or name another file");
@@ -43,8 +42,8 @@ Result<void> LogFile::start() {
     return {};
   }
   if (options_.rotate.any()) {
-    chain_ = std::make_unique<FileChain>(path_, options_.keep,
-                                         options_.compression);
+    chain_ =
+        std::make_unique<FileChain>(path_, options_.keep, options_.compression);
   }
   struct stat status {};
   if (fstat(fd_.get(), &status) != 0) {

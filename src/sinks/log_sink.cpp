@@ -155,10 +155,10 @@ void LogSink::write_out(std::string_view text) {
   if (error_number == 0) {
     if (full_) {
       full_ = false;
-      log::warn(file_.path() + " takes lines again; " +
-                counted(stats_.dropped - dropped_before_, "line was",
-                        "lines were") +
-                " dropped");
+      log::warn(
+          file_.path() + " takes lines again; " +
+          counted(stats_.dropped - dropped_before_, "line was", "lines were") +
+          " dropped");
     }
   } else if (when_full_ == WhenFull::kDrop && error_number != EPIPE) {
     dropped(text, error_number);

@@ -56,7 +56,7 @@ class LogSink : public Sink {
   bool finishing_ = false;
   bool failed_ = false;
   int error_number_ = 0;
-  uint64_t unwritten_ = 0;      // bytes, after a failure
+  uint64_t unwritten_ = 0;       // bytes, after a failure
   uint64_t dropped_before_ = 0;  // when this outage began
   bool full_ = false;            // dropping, and it was said
   std::thread thread_;

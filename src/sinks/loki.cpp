@@ -248,8 +248,8 @@ void LokiSink::finish() {
   stats_.queued = stats_.queued_bytes = 0;
   waiting_.clear();
   if (stats_.dropped > 0) {
-    log::warn(name_ + ": " +
-              counted(stats_.dropped, "line was", "lines were") + " dropped");
+    log::warn(name_ + ": " + counted(stats_.dropped, "line was", "lines were") +
+              " dropped");
   }
 }
 

@@ -26,11 +26,11 @@ namespace tracer::sinks {
 
 struct LokiOptions {
   Curl::Settings http;
-  std::string labels;    // of the first stream, a JSON object
-  size_t batch = 1000;   // lines in a request
+  std::string labels;   // of the first stream, a JSON object
+  size_t batch = 1000;  // lines in a request
   size_t bytes = 512 << 10;
   std::chrono::nanoseconds age{1'000'000'000};  // the longest that a line waits
-  size_t queue = 32 << 20;  // bytes that may wait
+  size_t queue = 32 << 20;                      // bytes that may wait
   std::chrono::nanoseconds flush{5'000'000'000};  // at the end
   bool gzip = true;
 };

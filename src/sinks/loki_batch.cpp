@@ -13,7 +13,8 @@ size_t character(std::string_view text) {
     return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
   };
   const unsigned first = at(0);
-  const auto follows = [&](size_t i, unsigned low = 0x80, unsigned high = 0xbf) {
+  const auto follows = [&](size_t i, unsigned low = 0x80,
+                           unsigned high = 0xbf) {
     return at(i) >= low && at(i) <= high;
   };
   if (first < 0x80) {
@@ -24,13 +25,13 @@ size_t character(std::string_view text) {
   }
   if (first >= 0xe0 && first <= 0xef) {
     // Neither longer than needed nor a surrogate.
-    const bool second = follows(1, first == 0xe0 ? 0xa0 : 0x80,
-                                first == 0xed ? 0x9f : 0xbf);
+    const bool second =
+        follows(1, first == 0xe0 ? 0xa0 : 0x80, first == 0xed ? 0x9f : 0xbf);
     return second && follows(2) ? 3 : 0;
   }
   if (first >= 0xf0 && first <= 0xf4) {
-    const bool second = follows(1, first == 0xf0 ? 0x90 : 0x80,
-                                first == 0xf4 ? 0x8f : 0xbf);
+    const bool second =
+        follows(1, first == 0xf0 ? 0x90 : 0x80, first == 0xf4 ? 0x8f : 0xbf);
     return second && follows(2) && follows(3) ? 4 : 0;
   }
   return 0;

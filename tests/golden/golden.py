@@ -4,8 +4,8 @@
 
     STEM.cmd   line 1: what was recorded, the words behind `tracer record -o FILE`;
                then a line for each replay, the words of `tracer replay` without
-               the recording: it is put before the script, which the stem names
-               up to its first "-"
+               the recording: it is put before the script, which the stem names,
+               all of it or up to a "-"
     STEM.trc   that recording
     STEM.out   each replay, and what it says
 
@@ -59,9 +59,20 @@ def record(stem):
         shutil.copyfile(folder / name, FOLDER / name)
 
 
+def script_of(stem, words):
+    """The longest beginning of the stem that is a word of the line."""
+    parts = stem.split("-")
+    for count in range(len(parts), 0, -1):
+        name = "-".join(parts[:count])
+        if name in words:
+            return name
+    sys.exit(f"golden: {stem}.cmd: {shlex.join(words)}: a script that {stem} "
+             f"begins with must be replayed")
+
+
 def replay(stem, words):
     """A replay as a person would see it, with its command line above."""
-    at = words.index(stem.split("-")[0])
+    at = words.index(script_of(stem, words))
     shown = ["tracer", "replay", *words[:at], f"{stem}.trc", *words[at:]]
     result = subprocess.run([TRACER, *shown[1:]], cwd=FOLDER, env=ENVIRONMENT,
                             stdin=subprocess.DEVNULL, capture_output=True,

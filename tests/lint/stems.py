@@ -39,6 +39,13 @@ for name, owner in OWN.items():
 for name in sorted(probes - used):
     faults.append(f"probes/{name}.bpf.c: no script uses it")
 
+def script_of(stem):
+    """The longest beginning of the stem, up to a "-", that is a script."""
+    while stem not in scripts and "-" in stem:
+        stem = stem.rpartition("-")[0]
+    return stem
+
+
 goldens = {}
 for path in ROOT.glob("tests/golden/*.*"):
     if path.suffix in GOLDEN:
@@ -46,9 +53,9 @@ for path in ROOT.glob("tests/golden/*.*"):
 for stem, have in sorted(goldens.items()):
     for suffix in sorted(GOLDEN - have):
         faults.append(f"tests/golden/{stem}{suffix} is missing")
-    if stem.split("-")[0] not in scripts:
+    if script_of(stem) not in scripts:
         faults.append(f"tests/golden/{stem}.*: there is no scripts/{stem}.lua")
-for stem in sorted(set(scripts) - {name.split("-")[0] for name in goldens}):
+for stem in sorted(set(scripts) - {script_of(stem) for stem in goldens}):
     faults.append(f"scripts/{stem}.lua: it has no golden recording: write "
                   f"tests/golden/{stem}.cmd, then sudo ./dev golden {stem}")
 

@@ -342,9 +342,10 @@ class Errors(Bcc):
         self.assertEqual(done.status, 0, done.err)
         self.assertRegex(done.err, "has no tracepoint no_such_event")
 
-    def test_errors_keep_the_line_of_the_text(self):
+    def test_errors_have_the_line_of_the_script(self):
         err = self.err(PERF + "int broken(void *ctx) { return missing; }\n")
-        line = PERF.count("\n") + 1
+        # The text begins in the third line of the script.
+        line = PERF.count("\n") + 3
         self.assertRegex(err, rf":{line}:\d+: error: .*missing")
 
 

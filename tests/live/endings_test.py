@@ -111,6 +111,26 @@ class Signals(EndingTest):
         self.assertUnharmed(process)
         self.assertNothingStays()
 
+    def test_a_second_terminate_cuts_nothing_short(self):
+        # timeout(1) sends its signal to us and to our group: results were lost.
+        script = self.file("script.lua", '''local tracer = require "tracer"
+            tracer.probe("write", {}):on(function() end)
+            tracer.at_end(function()
+              io.stderr:write("at the end\\n")
+              local start = os.clock()
+              while os.clock() - start < 0.3 do end
+              io.stderr:write("done\\n")
+            end)
+            ''')
+        process = self.start_target()
+        with Attached("run", script, process.pid) as tracer:
+            tracer.wait_until_ready()
+            tracer.process.send_signal(signal.SIGTERM)
+            tracer.wait_for("at the end")
+            result = tracer.stop(signal.SIGTERM)
+        self.assertEqual(result.status, 0, result.err)
+        self.assertIn("done", result.err)
+
     def test_the_first_interrupt_does_not_cut_short_an_end_under_way(self):
         # The target is gone and at_end runs already when the one ^C comes.
         script = self.file("script.lua", '''local tracer = require "tracer"

@@ -202,7 +202,7 @@ class Scripts(ErrorTest):
             "TRACEPOINT_PROBE(syscalls, sys_exit_write) {",
             "  return undeclared_thing;",
             "}")
-        self.refuse(CANNOT_TRACE,
+        self.refuse(SCRIPT_ERROR,
                     re.escape(probe) + ":4:10: .*undeclared_thing", lines=None,
                     arguments=["run", path, "--", "touch", self.path("ran")])
         self.assertFalse(os.path.exists(self.path("ran")))
@@ -218,7 +218,7 @@ class Scripts(ErrorTest):
             "  *number = 1;",
             "  return 0;",
             "}")
-        self.refuse(CANNOT_TRACE, r"mine\.bpf\.c:7: .*map_value_or_null",
+        self.refuse(SCRIPT_ERROR, r"mine\.bpf\.c:7: .*map_value_or_null",
                     lines=None, arguments=["run", path, "--", "touch",
                                            self.path("ran")])
         self.assertFalse(os.path.exists(self.path("ran")))

@@ -13,6 +13,7 @@ import http.server
 import json
 import re
 import socket
+import ssl
 import threading
 import time
 
@@ -20,9 +21,10 @@ _LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 
 
 class Loki:
-    """On a port of its own, or again on one that it had before."""
+    """On a port of its own, or again on one that it had before; with a
+    `certificate` (and its key, in one file) it speaks TLS."""
 
-    def __init__(self, port=0):
+    def __init__(self, port=0, certificate=None):
         self.faults = []
         self.errors = []
         self.entries = []  # (labels, time, line)
@@ -48,9 +50,17 @@ class Loki:
                 pass
 
         self._server = Server(("127.0.0.1", port), Handler)
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            # Shaken hands with in the connection's thread, not for all.
+            self._server.socket = context.wrap_socket(
+                self._server.socket, server_side=True,
+                do_handshake_on_connect=False)
         self._connections = set()
         self.port = self._server.server_address[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        scheme = "https" if certificate else "http"
+        self.url = f"{scheme}://127.0.0.1:{self.port}"
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()

@@ -258,6 +258,14 @@ class WhoReads(RecordingTest):
             self.as_nobody([TRACER, "info", self.trc], preexec_fn=hide).status,
             0)
 
+    def test_help(self):
+        # `tracer --help` promises one for each verb; info had none.
+        for verb in "run", "record", "replay", "info", "export", "test":
+            with self.subTest(verb):
+                result = harness.tracer(verb, "--help")
+                self.assertEqual(result.status, 0, result.err)
+                self.assertIn(f"usage: tracer {verb} ", result.out.decode())
+
     def test_mistakes_are_told(self):
         text = self.file("text", "no recording\n")
         for words, status, said in (
@@ -271,6 +279,8 @@ class WhoReads(RecordingTest):
                   "writesnoop"], 2, "later"),
                 (["replay", "-o", self.trc, self.trc, "writesnoop"], 2,
                  "is the recording"),
+                (["record", "-q", "-o", "/dev/full", "writesnoop", "--",
+                  "true"], 1, "/dev/full: cannot record"),
                 (["info", text], 1, "not a recording"),
                 (["info", self.path("none")], 2, "No such")):
             with self.subTest(words):

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import time
 
 import harness
@@ -313,6 +314,24 @@ class ToLoki(Sinks):
             self.assertEqual(headers.get("Content-Encoding"),
                              None if options.get("gzip") is False else "gzip")
         self.assertEqual(self.loki.errors, [])
+
+    def test_only_whom_it_can_verify_gets_anything(self):
+        certificate = self.path("certificate")
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes",
+             "-subj", "/CN=somebody", "-days", "2", "-keyout", certificate,
+             "-out", self.path("public")], check=True, capture_output=True)
+        with open(certificate, "ab") as file:
+            file.write(self.read("public"))
+        for insecure in (False, True):
+            self.loki.stop()
+            self.loki = Loki(certificate=certificate)
+            done = self.trace(self.sink(insecure=insecure, flush="1s")
+                              + "write:to(sink)" + NUMBERED,
+                              *target("flood", 3, 1, 1))
+            self.assertEqual(self.loki.lines(),
+                             ["1", "2", "3"] if insecure else [])
+            self.assertEqual("certificate" in done.err, not insecure, done.err)
 
     def test_any_bytes_and_texts_of_the_script(self):
         self.trace(self.sink() + r"""

@@ -23,9 +23,11 @@ describe("counter", function()
 
   it("keeps label values apart", function()
     local c = counters.counter("apart", "x", { "a", "b" })
-    c:add(1, "x", nil)
-    c:add(1, "x", "nil ")
+    c:add(1, "x", "y")
+    c:add(1, "x", "y ")
     assert.equal(2, #c.series)
+    assert.error_matches(function() c:add(1, "x") end,
+      "counters_test.lua:%d+: .*no value for the label b")
   end)
 
   it("can be walked without its methods", function()

@@ -363,7 +363,18 @@ describe("histograms", function()
     assert.equal(1, rounds)
   end)
 
+  it("can be taken out", function()
+    local m = hash(6, 2)
+    m:set({ op = 1, slot = 4 }, 40)
+    for key, counts in m:drain_histograms() do
+      assert.same({ { op = 1, name = "" }, 40 }, { key, counts[4] })
+    end
+    assert.equal(0, m:count())
+  end)
+
   it("need a slot", function()
+    assert.error_matches(function() hash(5, 2):drain_histograms() end,
+      "map_test.lua:%d+: map m:drain_histograms: the key must be an integer")
     assert.error_matches(function() hash(5, 2):histograms() end,
       "map_test.lua:%d+: map m:histograms: the key must be an integer")
     assert.error_matches(function() hash(1, 8):histograms() end, "the value")

@@ -71,6 +71,11 @@ describe("table", function()
     assert.equal("SYSCALL CALLS US\n", with { rows = {} })
   end)
 
+  it("takes numbers by name", function()
+    assert.equal("PORT N\n  80 2\n  22 1\n", tostring(make {
+      columns = { "PORT", "N" }, rows = { [22] = 1, [80] = 2 }, sort = "N" }))
+  end)
+
   it("leaves the rows that it was given alone", function()
     local rows = { { "a", 1, 1 }, { "b", 2, 2 } }
     with { rows = rows, sort = "CALLS", limit = 1 }
@@ -110,8 +115,9 @@ describe("table", function()
     wrong({ rows = {}, sort = "CALL", columns = { "CALLS" } },
       'no column "CALL"; did you mean "CALLS"')
     wrong({ rows = {}, colums = 1 }, 'did you mean "columns"')
-    wrong({}, "rows: a list of lists or an iterator expected, got nil")
-    wrong({ rows = { 5 } }, "row 1 is no list but a number")
+    wrong({}, "rows: a list of lists, a table or an iterator expected, got nil")
+    wrong({ rows = { { 1 }, 5 } }, "row 2 is no list but a number")
+    wrong({ rows = { a = { 5 } } }, "under a stands a table")
     wrong({ rows = {}, limit = "x" }, "limit: a number")
     wrong({ rows = {}, columns = { 1 } }, "column 1 is no text")
   end)

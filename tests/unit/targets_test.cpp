@@ -114,7 +114,7 @@ TEST(Targets, MustNotHaveEnded) {
   const Child zombie([] {});
   zombie.wait_for_end();
   EXPECT_EQ(refused(zombie.word()).message,
-            "no such process: " + zombie.word());
+            "process " + zombie.word() + " has ended already");
 }
 
 TEST(Targets, MayHaveLostTheirFirstThread) {

@@ -11,8 +11,8 @@
 #include <fstream>
 #include <thread>
 
-#include "base/fd.h"
 #include "../temporary.h"
+#include "base/fd.h"
 
 namespace tracer::artifact {
 namespace {

@@ -70,6 +70,5 @@ TEST(NotifySocket, LeavesTheWatchingOfOthersAlone) {
   EXPECT_EQ(NotifySocket::from_environment().watchdog(), std::nullopt);
 }
 
-
 }  // namespace
 }  // namespace tracer

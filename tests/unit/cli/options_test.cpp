@@ -143,7 +143,8 @@ TEST(ParseRun, RefusesValuesThatAreNone) {
                              {"--buffer", "65G"},
                              {"--buffer", "-1"},
                              {"--format", "xml"},
-                             {"-t", "never"}}) {
+                             {"-t", "never"},
+                             {"-u", ""}}) {
     Words line = words;
     line.emplace_back("x");
     EXPECT_NE(refused(line).hint, "") << testing::PrintToString(words);

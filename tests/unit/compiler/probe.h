@@ -70,7 +70,7 @@ inline artifact::Request request_for(const std::string& text) {
 inline Result<artifact::Artifact> compile_probe(
     const artifact::Request& request) {
   mount_tracefs();
-  return artifact::compile(worker_path(), request, std::chrono::seconds(60));
+  return artifact::compile(worker_path(), request, std::chrono::seconds(180));
 }
 
 inline Result<artifact::Artifact> compile_probe(const std::string& text) {

@@ -534,7 +534,7 @@ TEST_F(EngineTest, SuggestsTheFieldThatWasMeant) {
   EXPECT_EQ(
       run_error(kTop + "\nwrite:on(function(e) return e.dta end)").message,
       "test.lua:4: no field \"dta\" in the event write; did you mean "
-      "\"data\"? (it has: cgroup, comm, cpu, data, exe, fd, pid, ppid, tid, "
+      "\"data\"? (it has: cgroup, comm, cpu, data, event, exe, fd, pid, ppid, tid, "
       "time, truncated, ts, user)" +
           kAtTheEvent);
 }

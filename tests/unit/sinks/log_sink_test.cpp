@@ -51,8 +51,8 @@ TEST_F(LogSinkTest, RotatesWhatWasThereOrGoesOnWithIt) {
   open_sink({.rotate = {.records = 3}})->write("c\n");
   EXPECT_EQ(content(), "c\n");
   EXPECT_EQ(content(".1"), "a\nb\n");
-  auto sink = open_sink(
-      {.existing = Existing::kAppendedTo, .rotate = {.records = 3}});
+  auto sink =
+      open_sink({.existing = Existing::kAppendedTo, .rotate = {.records = 3}});
   sink->write("d\ne\nf\n");
   ASSERT_TRUE(sink->finish());
   EXPECT_EQ(content(), "f\n");
@@ -95,8 +95,7 @@ TEST_F(LogSinkTest, OpensTheFileAnewWhenItWasMovedAway) {
 }
 
 TEST_F(LogSinkTest, EndsAFileByItsAge) {
-  auto sink =
-      open_sink({.rotate = {.every = std::chrono::milliseconds(20)}});
+  auto sink = open_sink({.rotate = {.every = std::chrono::milliseconds(20)}});
   sink->write("a\n");
   while (content(".1") != "a\n") {
     std::this_thread::yield();

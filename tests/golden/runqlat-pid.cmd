@@ -1,0 +1,3 @@
+runqlat --by pid -- sh -c 'sleep 0.01; true'
+runqlat --by pid
+--format json runqlat --by pid
