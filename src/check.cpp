@@ -206,7 +206,10 @@ Result<std::vector<std::string>> Session::verify(const Result<void>& able) {
     return warnings;
   }
   tracefs_ = TRY(kernel::find_tracefs());
-  TRY(load_programs());
+  if (Result<void> loaded = load_programs(); !loaded) {
+    loaded.error().status = kFailed;
+    return tl::unexpected(std::move(loaded).error());
+  }
   TRY(write_all(1, std::string("verified: the kernel takes them all\n")));
   for (const artifact::Artifact& artifact : artifacts_) {
     for (const std::string& name : missing_places(artifact, tracefs_)) {

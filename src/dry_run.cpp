@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dry_run.h"
 
+#include <linux/bpf.h>
+
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -48,10 +50,19 @@ script::Engine::Host DryRun::host() {
           .on_stop = [](int) {}};
 }
 
-events::MapAnswer DryRun::EmptyMaps::call(uint32_t /*map*/, events::MapOp op,
+void DryRun::EmptyMaps::add(const events::Map& map) {
+  const bool is_array =
+      map.type == BPF_MAP_TYPE_ARRAY || map.type == BPF_MAP_TYPE_PERCPU_ARRAY;
+  zeros_.emplace_back(is_array ? events::value_room(map) : 0, '\0');
+}
+
+events::MapAnswer DryRun::EmptyMaps::call(uint32_t map, events::MapOp op,
                                           std::string_view /*in*/) {
   switch (op) {
     case events::MapOp::kGet:
+      return {.status = zeros_[map].empty() ? events::MapStatus::kNothing
+                                            : events::MapStatus::kDone,
+              .bytes = zeros_[map]};
     case events::MapOp::kDelete:
     case events::MapOp::kPeek:
     case events::MapOp::kPop:
@@ -92,6 +103,9 @@ Result<void> DryRun::bind(script::RunOptions show) {
   std::vector<script::BoundProbe> bound;
   for (const Probe& probe : probes_) {
     bound.push_back(probe.bound);
+    for (const events::Map& map : probe.bound.maps) {
+      maps_.add(map);
+    }
   }
   const format::Clock clock = format::Clock::now();
   ts_ = clock.start();

@@ -48,11 +48,16 @@ class DryRun {
     const events::EventType* event;
     uint16_t number;
   };
-  /// Maps in which there is nothing, and which take whatever is put in.
+  /// Maps in which there is nothing, and which take whatever is put in. Arrays
+  /// are of zeros: they have all their elements from the start.
   class EmptyMaps : public events::MapAccess {
    public:
+    void add(const events::Map& map);
     events::MapAnswer call(uint32_t map, events::MapOp op,
                            std::string_view in) override;
+
+   private:
+    std::vector<std::string> zeros_;  // what get() finds; empty: nothing
   };
 
   void list_kinds();

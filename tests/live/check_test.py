@@ -130,7 +130,7 @@ class Mistakes(CheckTest):
             self.check('require("tracer").probe { source = [[\n'
                        '#include "tracer.bpf.h"\n'
                        'int f(void *ctx) { return nonsense; }\n]] }\n'),
-            CANNOT, r"x\.lua:1:.*nonsense")
+            CANNOT, r"x\.lua:3:.*nonsense")
 
     REFUSED = ('require("tracer").probe { source = [[\n'
                '#include "tracer.bpf.h"\n'
