@@ -26,7 +26,7 @@ namespace tracer {
 namespace {
 
 constexpr size_t kInstruction = 8;     // bytes of one
-constexpr size_t kMostPlaces = 4;      // named on one line
+constexpr size_t kMostPlaces = 2;      // named on one line
 constexpr size_t kMostPayload = 4096;  // of a made-up event
 constexpr time_t kMostSeconds = 10;    // of CPU, for all that a script does
 

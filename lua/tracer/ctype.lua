@@ -16,8 +16,12 @@
 local ffi = require "ffi"
 local suggest = require("tracer.options.words").suggest
 
+ffi.cdef "size_t strnlen(const char *text, size_t size);"
+
+local C = ffi.C
 local cast = ffi.cast
 local max = math.max
+local rshift = require("bit").rshift
 local error, tonumber, type_of = error, tonumber, type
 
 local M = {}
@@ -48,35 +52,43 @@ end
 
 local words = ffi.typeof("const uint64_t *")
 
+local NAMES = 256 -- texts of 16 bytes that are kept for a member; 2^8
+local SPREAD = 0x9E3779B97F4A7C15ULL -- brings all bits of a number to its top
+
 ---- What stands in a member ---------------------------------------------------
 
---- A string of the array at `e[name]`.
-local function text_reader(name, size)
-  if size ~= 16 then
-    return function(e)
-      local text = e[name]
-      if text[size - 1] == 0 then
-        return ffi.string(text)
-      end
-      -- A full array has no NUL; another may have rubbish behind its own.
-      local whole = ffi.string(text, size)
-      local nul = whole:find("\0", 1, true)
-      return nul and whole:sub(1, nul - 1) or whole
-    end
+--- A thread's name, a text of 16 bytes: there are few, and each is seen often.
+--- The latest of each slot is kept, for to make a string costs ten times as
+--- much as to find one.
+local function name_reader(name)
+  local firsts = ffi.new("uint64_t[?]", NAMES)
+  local seconds = ffi.new("uint64_t[?]", NAMES)
+  local texts = {}
+  for i = 1, NAMES do
+    texts[i] = "" -- which is what zeros are
   end
-  -- Text of 16 bytes is a thread's name, and mostly the same one again: then
-  -- the string of last time will do.
-  local first, second, last = 0ULL, 0ULL, ""
   return function(e)
     local text = e[name]
     local now = cast(words, text)
-    if now[0] == first and now[1] == second then
-      return last
+    local first, second = now[0], now[1]
+    local slot = tonumber(rshift((first + 31ULL * second) * SPREAD, 64 - 8))
+    if firsts[slot] ~= first or seconds[slot] ~= second then
+      firsts[slot], seconds[slot] = first, second
+      texts[slot + 1] = ffi.string(text, tonumber(C.strnlen(text, 16)))
     end
-    local whole = ffi.string(text, 16)
-    local nul = whole:find("\0", 1, true)
-    first, second, last = now[0], now[1], nul and whole:sub(1, nul - 1) or whole
-    return last
+    return texts[slot + 1]
+  end
+end
+
+--- A string of the array at `e[name]`. A full one has no NUL; another may have
+--- rubbish behind its own.
+local function text_reader(name, size)
+  if size == 16 then
+    return name_reader(name)
+  end
+  return function(e)
+    local text = e[name]
+    return ffi.string(text, tonumber(C.strnlen(text, size)))
   end
 end
 

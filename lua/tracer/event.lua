@@ -34,7 +34,6 @@ void tracer_stop(void *engine, int status);
 void tracer_say(int level, const char *text, size_t size);
 size_t tracer_event_room(void *engine, const void *event);
 size_t tracer_event_json(void *engine, const void *event, char *out);
-size_t strnlen(const char *text, size_t size);
 size_t tracer_event_time(void *engine, const void *event, char *out);
 size_t tracer_event_prefix(void *engine, const void *event, char *out);
 void tracer_process_event(void *engine, const void *event);

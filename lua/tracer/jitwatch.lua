@@ -10,7 +10,8 @@ local vmdef = require "jit.vmdef"
 
 local M = {}
 
-local library -- folder of the modules that are no script's
+-- Of modules that are no script's: here lies one of them.
+local library = debug.getinfo(1, "S").source:match "^@(.*/)"
 local attempt -- what is being recorded: places, instructions, start
 local compiled = {} -- instructions that are in finished traces
 local failed = {} -- list of: instruction, place, reason, advice
@@ -22,10 +23,7 @@ local PASSING = {
   ["hit mcode limit (retrying)"] = true,
   ["failed to allocate mcode memory"] = true,
   ["blacklisted"] = true, -- because of something that is told itself
-}
-
--- How a loop was taken: another trace has it, or it is a matter of its length.
-local LOOPS = {
+  -- How a loop was taken: another trace has it, or it is a matter of its length.
   ["leaving loop in root trace"] = true,
   ["inner loop in root trace"] = true,
   ["loop unroll limit reached"] = true,
@@ -72,8 +70,7 @@ end
 --- "script.lua:12" of an instruction of the script; nil of others.
 local function place_of(info)
   local file = info.source and info.source:match "^@(.*)"
-  if file and info.currentline and file:sub(1, #library + 1) ~= library .. "/"
-  then
+  if file and info.currentline and file:sub(1, #library) ~= library then
     return ("%s:%d"):format(file, info.currentline)
   end
 end
@@ -86,7 +83,8 @@ end
 
 --- The name of a function that is C's.
 local function name_of(info)
-  return info.ffid and vmdef.ffnames[info.ffid] or "a function of C"
+  local name = info.ffid and vmdef.ffnames[info.ffid] or "a function of C"
+  return (name:gsub("_aux$", "")) -- of an iterator: its step
 end
 
 local function note(instruction, place, reason, advice)
@@ -185,10 +183,8 @@ local function on_trace(what, number, func, pc, code, detail)
   end
 end
 
---- Watches from now on. `folder` is that of the library.
----@param folder string
-function M.start(folder)
-  library = folder
+--- Watches from now on.
+function M.start()
   jit.attach(on_trace, "trace")
   jit.attach(on_record, "record")
 end
@@ -198,18 +194,16 @@ end
 function M.stop()
   jit.attach(on_trace)
   jit.attach(on_record)
-  local lines, seen, loops = {}, {}, {}
+  local lines, seen = {}, {}
   for _, each in ipairs(failed) do
     local text = ("%s: leaves the JIT: %s%s"):format(each.place, each.reason,
       each.advice and (" (%s)"):format(each.advice) or "")
     if not compiled[each.instruction or false] and not seen[text] then
       seen[text] = true
-      local list = LOOPS[each.reason] and loops or lines
-      list[#list + 1] = text
+      lines[#lines + 1] = text
     end
   end
-  -- Loops that did not settle are told where nothing else explains them.
-  return lines[1] and lines or loops
+  return lines
 end
 
 return M

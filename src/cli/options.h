@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Command line of `tracer run`, `record`, `replay`, `check`: argv to a struct. Pure:
-// reads nothing but its arguments. The words are cut at the script's name and
-// at "--"; those behind the script are parsed with the script's own table and
-// ours together, by the script library, and what was ours comes back to
+// Command line of `tracer run`, `record`, `replay`, `check`: argv to a struct.
+// Pure: reads nothing but its arguments. The words are cut at the script's name
+// and at "--"; those behind the script are parsed with the script's own table
+// and ours together, by the script library, and what was ours comes back to
 // apply().
 #pragma once
 

@@ -128,6 +128,14 @@ TEST(ParseRun, NamesOptionsThatItDoesNotKnow) {
   EXPECT_EQ(refused({"-qx", "x"}).message, "unknown option -x");
 }
 
+TEST(ParseRun, TakesADashForStandardOutput) {
+  // There came to be a file of that name.
+  EXPECT_EQ(parsed({"-o", "-", "x"}).output, "");
+  EXPECT_EQ(parsed({"-o", "file", "-o", "-", "x"}).output, "");
+  EXPECT_EQ(parsed({"-o", "./-", "x"}).output, "./-");
+  EXPECT_EQ(parse(Verb::kRecord, {"-o", "-", "x"})->output, "-");
+}
+
 TEST(ParseRun, RefusesValuesThatAreNone) {
   EXPECT_EQ(refused({"-n", "0", "x"}).message,
             "--count: not a number of events: 0");

@@ -138,6 +138,31 @@ class EngineTest : public testing::Test {
   std::unique_ptr<Engine> engine_;
 };
 
+class EngineNamesTest : public EngineTest {};
+
+TEST_F(EngineNamesTest, AreToldApartHoweverManyThereAre) {
+  start(kTop + "write:format(function(e, buf) buf:put(e.comm, '\\n') end)");
+  std::vector<std::string> comms = {"", std::string(16, 'x'),
+                                    std::string("a\0rubbish", 9)};
+  for (int i = 0; i < 2000; ++i) {
+    comms.push_back("n" + std::to_string(i * 7919));
+  }
+  std::vector<Sample> samples;
+  std::string expected;
+  for (int round = 0; round < 2; ++round) {
+    for (const std::string& comm : comms) {
+      Sample sample = write_of("");
+      sample.comm = comm;
+      samples.push_back(sample);
+      expected += comm.substr(0, comm.find('\0')) + "\n";
+    }
+  }
+  const auto half = samples.begin() + static_cast<ptrdiff_t>(comms.size());
+  std::string shown = output_of({samples.begin(), half});
+  shown += output_of({half, samples.end()});
+  EXPECT_EQ(shown, expected);
+}
+
 class EngineLoadTest : public EngineTest {};
 
 TEST_F(EngineLoadTest, OfAMissingFileIsAUsageError) {
