@@ -98,7 +98,7 @@ TEST(ParseRun, TakesValuesInEachForm) {
 TEST(ParseRun, LeavesValuesAsTheyAre) {
   EXPECT_EQ(parsed({"-o", "a,b=c d", "x"}).output, "a,b=c d");
   EXPECT_EQ(parsed({"--output=a=b", "x"}).output, "a=b");
-  EXPECT_EQ(parsed({"-o-", "x"}).output, "-");
+  EXPECT_EQ(parsed({"-o--", "x"}).output, "--");
   EXPECT_EQ(parsed({"-p", "1,2", "x"}).pids, Words{"1,2"});
 }
 
