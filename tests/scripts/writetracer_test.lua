@@ -29,7 +29,7 @@ describe("writetracer", function()
   end)
 
   it("shows any bytes, and says how", function()
-    assert.matches('"data":"\195\191\\u0000x",.*,"enc":"latin1"}\n$',
+    assert.matches('"data":"\\u00ff\\u0000x",.*,"enc":"latin1"}\n$',
       line { data = "\255\0x" })
     assert.matches('"data":"\195\169",.*"target":null}\n$',
       line { data = "\195\169" })
