@@ -898,6 +898,9 @@ void Session::answer_requests() {
 
 std::vector<std::pair<std::string, double>> Session::numbers() {
   std::vector<std::pair<std::string, double>> out;
+  if (!reader_) {
+    return out;  // the script is still being read
+  }
   if (const Result<bpf::Stats> stats = bpf::Stats::read(maps_)) {
     for (const char* name : {"seen", "cut", "faults", "unfollowed"}) {
       out.emplace_back(name, static_cast<double>(stats->sum(name)));
