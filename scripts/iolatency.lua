@@ -6,7 +6,12 @@
 -- USAGE: tracer run iolatency [PID…] [--by comm] [--interval 1s]
 --                             [-- CMD ARGS…]
 --
--- SAMPLE
+--   read
+--        us                  : count     distribution
+--            0 -> 1          : 3        |                                   |
+--            2 -> 3          : 12       |*                                  |
+--            4 -> 7          : 248      |***********************************|
+--            8 -> 15         : 138      |*******************                |
 --
 -- Covers read, pread64, readv, preadv, preadv2 and the same five that write, of
 -- files, pipes, terminals and sockets alike: what a call waits for, it takes.

@@ -6,12 +6,18 @@
 -- USAGE: tracer run runqlat [PID…] [--by pid|comm] [--interval 1s]
 --                           [-- CMD ARGS…]
 --
--- SAMPLE
+--   all
+--        us                  : count     distribution
+--          ...
+--         2048 -> 4095       : 20       |**********                         |
+--         4096 -> 8191       : 24       |************                       |
+--         8192 -> 16383      : 69       |***********************************|
+--        16384 -> 32767      : 20       |**********                         |
 --
 -- A wait begins when a thread is woken, is born, or has to leave its CPU while
 -- it could go on, and counts when it gets one. Long ones say that there are too
--- few CPUs, or that a limit on CPU time holds the process back. The histograms
--- of --interval are of what ended since those before.
+-- few CPUs. With PIDs or a command it is their threads that wait, for whomever.
+-- The histograms of --interval are of what ended since those before.
 
 local tracer = require "tracer"
 

@@ -181,42 +181,51 @@ Result<int> Session::run() {
 }
 
 script::Engine::Host Session::script_host() {
-  return {.emit =
-              [this](std::string_view bytes) {
-                // The sink may let us wait: not the script's fault.
-                watchdog_.leave();
-                if (sink_) {  // a trace that is recorded shows nothing
-                  sink_->write(bytes);
-                }
-                watchdog_.enter();
-              },
-          .on_limit = [this] { end(End::kLimit); },
-          .on_stop =
-              [this](int status) {
-                script_status_ = status;
-                end(End::kScriptStop);
-              },
-          .add_target =
-              [this](pid_t pid) {
-                const std::lock_guard lock(targets_mutex_);
-                return targets_.add(pid);
-              },
-          .remove_target =
-              [this](pid_t pid) {
-                const std::lock_guard lock(targets_mutex_);
-                return targets_.remove(pid);
-              },
-          .list_targets =
-              [this] {
-                const std::lock_guard lock(targets_mutex_);
-                return targets_.list();
-              },
-          .output = [this] { return sink_ ? sink_->descriptor() : -1; },
-          .on_wait =
-              [this](bool waiting) {
-                waiting ? watchdog_.leave() : watchdog_.enter();
-              },
-          .sinks = shows() ? &script_sinks_ : nullptr};
+  return {
+      .emit =
+          [this](std::string_view bytes) {
+            // The sink may let us wait: not the script's fault.
+            watchdog_.leave();
+            if (sink_) {  // a trace that is recorded shows nothing
+              sink_->write(bytes);
+            }
+            watchdog_.enter();
+          },
+      .on_limit = [this] { end(End::kLimit); },
+      .on_stop =
+          [this](int status) {
+            script_status_ = status;
+            end(End::kScriptStop);
+          },
+      .add_target =
+          [this](pid_t pid) {
+            const std::lock_guard lock(targets_mutex_);
+            return targets_.add(pid);
+          },
+      .remove_target =
+          [this](pid_t pid) {
+            const std::lock_guard lock(targets_mutex_);
+            return targets_.remove(pid);
+          },
+      .list_targets =
+          [this] {
+            const std::lock_guard lock(targets_mutex_);
+            return targets_.list();
+          },
+      .count_target =
+          [this](pid_t pid) {
+            const std::lock_guard lock(targets_mutex_);
+            return targets_.count(pid);
+          },
+      .numbers = [this] { return numbers(); },
+      .listen =
+          [this](const script::Service& service) { return listen(service); },
+      .output = [this] { return sink_ ? sink_->descriptor() : -1; },
+      .on_wait =
+          [this](bool waiting) {
+            waiting ? watchdog_.leave() : watchdog_.enter();
+          },
+      .sinks = shows() ? &script_sinks_ : nullptr};
 }
 
 /// False if --help was all that was asked for.
@@ -625,7 +634,7 @@ Result<void> Session::attach_processes() {
 
 Result<void> Session::start() {
   TRY(loop_->add(signals_.get(), EPOLLIN, [this](uint32_t) { on_signal(); }));
-  watch_roots();
+  TRY(watch_targets());
   if (options_.duration) {
     duration_ = TRY(make_timer(*options_.duration));
     TRY(loop_->add(duration_.get(), EPOLLIN,
@@ -641,6 +650,9 @@ Result<void> Session::start() {
     to_record_ =
         TableFilter(process_type(), targets_.found(), targets_.follow());
   }
+  if (server_.is_open()) {
+    TRY(server_.start([this] { queue_.wake(); }));
+  }
   script_thread_ = std::thread([this] { run_script(); });
 
   for (const std::string& spot : targets_.blind_spots()) {
@@ -653,31 +665,33 @@ Result<void> Session::start() {
   return watch_for_manager();
 }
 
-/// Without hooks it is the processes themselves that tell when they end.
-void Session::watch_roots() {
-  if (targets_.follow()) {
+/// Where targets change, or no hook tells of ends, it is the processes
+/// themselves that do.
+Result<void> Session::watch_targets() {
+  if (targets_.follow() && !declared_.targets) {
+    return {};
+  }
+  TRY(targets_.watch());
+  TRY(loop_->add(targets_.ends(), EPOLLIN,
+                 [this](uint32_t) { look_after_targets(); }));
+  look_after_targets();
+  return {};
+}
+
+void Session::look_after_targets() {
+  const std::lock_guard lock(targets_mutex_);
+  const std::vector<pid_t> ended = targets_.take_ended();
+  if (ended.empty()) {
     return;
   }
-  for (pid_t pid : targets_.roots()) {
-    Fd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
-    if (!pidfd) {
-      continue;
+  if (!declared_.targets) {
+    if (targets_.roots().empty()) {
+      end(End::kTargetsGone);
     }
-    const int fd = pidfd.get();
-    ++roots_left_;
-    static_cast<void>(loop_->add(fd, EPOLLIN, [this, fd, pid](uint32_t) {
-      loop_->remove(fd);
-      const std::lock_guard lock(targets_mutex_);
-      targets_.ended(pid);
-      if (--roots_left_ == 0 && !declared_.targets) {
-        end(End::kTargetsGone);
-      }
-    }));
-    roots_.push_back(std::move(pidfd));
+    return;
   }
-  if (roots_left_ == 0 && !targets_.roots().empty() && !declared_.targets) {
-    end(End::kTargetsGone);
-  }
+  ended_.insert(ended_.end(), ended.begin(), ended.end());
+  queue_.wake();
 }
 
 Result<void> Session::wait_for_end() {
@@ -691,6 +705,9 @@ Result<void> Session::wait_for_end() {
       ++sweeps;
       const std::lock_guard lock(targets_mutex_);
       targets_.sweep();
+    }
+    if (declared_.targets) {
+      look_after_targets();  // for the children of those that have ended
     }
   }
   return {};
@@ -759,17 +776,19 @@ void Session::leave_at_next_signal() {
   pthread_sigmask(SIG_UNBLOCK, &watched, nullptr);
 }
 
+/// Takes note of what a call into the script came to.
+void Session::failed(Result<void> done) {
+  watchdog_.leave();
+  if (done || script_error_) {
+    return;
+  }
+  script_error_ = std::move(done.error());
+  engine_->flush();
+  end(End::kScriptError);
+}
+
 void Session::run_script() {
   pthread_setname_np(pthread_self(), "tracer-script");
-  const auto failed = [this](Result<void> done) {
-    watchdog_.leave();
-    if (done || script_error_) {
-      return;
-    }
-    script_error_ = std::move(done.error());
-    engine_->flush();
-    end(End::kScriptError);
-  };
   const auto now = [] {
     return static_cast<uint64_t>(
         steady_clock::now().time_since_epoch().count());
@@ -795,10 +814,12 @@ void Session::run_script() {
       failed(handle(*batch));
       queue_.release(std::move(batch));
     }
+    tell_ended();
+    answer_requests();
     if (steady_clock::now() >= next_look) {
       failed(watch_loss());
       if (recorder_) {
-        recorder_->flush_if_older(kLossInterval);
+        recorder_->flush();
       }
       next_look = steady_clock::now() + kLossInterval;
     }
@@ -815,6 +836,90 @@ void Session::run_script() {
     tap_->flush();
   }
   script_done_.set_value();
+}
+
+void Session::tell_ended() {
+  std::vector<pid_t> ended;
+  {
+    const std::lock_guard lock(targets_mutex_);
+    ended.swap(ended_);
+  }
+  for (const pid_t pid : ended) {
+    if (runs_script() && !script_error_) {
+      watchdog_.enter();
+      failed(engine_->target_ended(pid));
+    }
+  }
+}
+
+/// Takes the address of a service; it is asked from start() on. Not where the
+/// trace is only recorded: nobody would answer.
+Result<void> Session::listen(const script::Service& service) {
+  if (!shows()) {
+    return {};
+  }
+  return server_.listen({.service = service.number,
+                         .address = service.address,
+                         .port = service.port,
+                         .path = service.path,
+                         .token = service.token});
+}
+
+/// A few at a time: events do not wait for those who ask.
+void Session::answer_requests() {
+  constexpr int kAtOnce = 16;
+  for (int i = 0; i < kAtOnce && server_.is_open(); ++i) {
+    const std::optional<control::Exchange> exchange = server_.take();
+    if (!exchange) {
+      return;
+    }
+    if (script_error_) {
+      server_.answer(exchange->connection,
+                     control::error_response(503, "the script has failed"));
+      continue;
+    }
+    const control::Request& asked = exchange->request;
+    watchdog_.enter();
+    Result<script::Reply> reply = engine_->request(
+        exchange->service, asked.method, asked.path, asked.body);
+    watchdog_.leave();
+    server_.answer(exchange->connection,
+                   reply ? control::Response{.status = reply->status,
+                                             .type = std::move(reply->type),
+                                             .body = std::move(reply->body),
+                                             .allow = std::move(reply->allow)}
+                         : control::error_response(500, reply.error().message));
+    if (!reply) {
+      log::warn("a request failed: " + reply.error().message);
+    }
+  }
+  queue_.wake();
+}
+
+std::vector<std::pair<std::string, double>> Session::numbers() {
+  std::vector<std::pair<std::string, double>> out;
+  if (!reader_) {
+    return out;  // the script is still being read
+  }
+  if (const Result<bpf::Stats> stats = bpf::Stats::read(maps_)) {
+    for (const char* name : {"seen", "cut", "faults", "unfollowed"}) {
+      out.emplace_back(name, static_cast<double>(stats->sum(name)));
+    }
+  }
+  if (const Result<Loss> loss = read_loss()) {
+    for (const Loss::Cause& cause : loss->causes) {
+      out.emplace_back(std::string("lost.") + cause.name,
+                       static_cast<double>(cause.sum()));
+    }
+  }
+  // Whether somebody said whom to trace; if not, it is everybody.
+  out.emplace_back("selective",
+                   targets_.mode() == Targets::Mode::kAllButTree ? 0 : 1);
+  out.emplace_back("queue_bytes", static_cast<double>(queue_.bytes()));
+  out.emplace_back("ring_fill", reader_->ring_fill());
+  out.emplace_back("handler_seconds",
+                   std::chrono::duration<double>(in_script_).count());
+  return out;
 }
 
 /// Calls the script's functions that are due at `now`.
@@ -856,7 +961,9 @@ Result<void> Session::handle(const events::Batch& batch) {
   Result<void> done;
   if (runs_script() && !script_error_) {
     watchdog_.enter();
+    const auto start = steady_clock::now();
     done = engine_->run(batch);
+    in_script_ += steady_clock::now() - start;
   }
   if (!shows()) {
     count(batch);
@@ -969,7 +1076,9 @@ Result<void> Session::finish_recording() {
 /// Says which recording it is, and what to do.
 tl::unexpected<Error> Session::recording_failed(Error error) const {
   const std::string& path = shows() ? options_.record : options_.output;
-  error.hint = "make room, or record into another file";
+  if (error.hint.empty()) {
+    error.hint = "make room, or record into another file";
+  }
   return tl::unexpected(
       std::move(error).context(path == "-" ? "standard output" : path));
 }
@@ -990,6 +1099,7 @@ Result<int> Session::stop() {
   }
   reader_->stop();
   wait_for_script();
+  server_.stop();
   Result<void> recorded = finish_recording();
   const Result<void> written = sink_ ? sink_->finish() : Result<void>();
   Result<void> written_files = script_sinks_.finish();

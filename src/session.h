@@ -13,6 +13,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <future>
 #include <memory>
 #include <mutex>
@@ -33,6 +34,7 @@
 #include "bpf/module.h"
 #include "bpf/reader.h"
 #include "command.h"
+#include "control/server.h"
 #include "events/queue.h"
 #include "format/clock.h"
 #include "loss.h"
@@ -103,6 +105,7 @@ class Session {
   Result<void> start();
   Result<void> wait_for_end();
   Result<int> stop();
+  void failed(Result<void> done);
   void run_script();
   void wait_for_script();
   Result<void> fire(Timers& timers, uint64_t now);
@@ -122,7 +125,12 @@ class Session {
   }
   Result<void> watch_loss();
   [[nodiscard]] Result<Loss> read_loss() const;
-  void watch_roots();
+  Result<void> watch_targets();
+  void look_after_targets();
+  void tell_ended();
+  Result<void> listen(const script::Service& service);
+  void answer_requests();
+  [[nodiscard]] std::vector<std::pair<std::string, double>> numbers();
   void end(End cause);
   void on_signal();
   bool reopens_files();
@@ -156,8 +164,7 @@ class Session {
   std::optional<Command> command_;
   Targets targets_;
   std::mutex targets_mutex_;  // while the script thread runs
-  std::vector<Fd> roots_;     // pidfds, where no hook tells when they end
-  size_t roots_left_ = 0;
+  std::vector<pid_t> ended_;  // targets; of the same mutex
 
   bpf::SharedMaps maps_;
   std::optional<bpf::Control> control_;
@@ -179,6 +186,8 @@ class Session {
   std::unique_ptr<script::Engine> engine_;
   std::thread script_thread_;
   std::promise<void> script_done_;
+  control::Server server_;
+  std::chrono::nanoseconds in_script_{};  // handling events
   Watchdog watchdog_;
   std::atomic<int> script_status_{0};  // tracer.stop(status)
   std::optional<Error> script_error_;  // the script thread's, until joined

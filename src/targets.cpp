@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "targets.h"
 
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <climits>
 #include <iterator>
 #include <optional>
@@ -22,6 +26,16 @@ using kernel::kProc;
 bool is_dead(const std::optional<kernel::ProcessStat>& stat) {
   return !stat ||
          ((stat->state == 'Z' || stat->state == 'X') && stat->threads <= 1);
+}
+
+/// A descriptor of the process that has this number now, and of no later one.
+Fd open_process(pid_t pid) {
+  return Fd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+}
+
+bool has_ended(const Fd& pidfd) {
+  pollfd look{.fd = pidfd.get(), .events = POLLIN, .revents = 0};
+  return poll(&look, 1, 0) == 1;
 }
 
 /// The tracer, the sudo above it and what carries its output to the user.
@@ -199,34 +213,103 @@ Result<void> Targets::enter(const bpf::SharedMaps& maps,
 }
 
 Result<bool> Targets::add(pid_t pid) {
+  Fd pidfd = open_process(pid);
   const std::optional<pid_t> process = kernel::process_of_thread(kProc, pid);
   if (!process || *process != pid || is_dead(kernel::read_stat(kProc, pid))) {
     return fail("no such process: " + std::to_string(pid));
   }
-  if (roots_.contains(pid) && tree_.has_target(pid)) {
+  // Another process may have had this number.
+  const auto known = alive_.find(pid);
+  if (known != alive_.end() && !has_ended(known->second) &&
+      tree_.has_target(pid)) {
     return false;
   }
   roots_.insert(pid);
-  if (!follow_) {
+  if (follow_) {
+    tree_.forget_births();
+    control_->set_entering(true);
+    enter_trees(kernel::descendants(kProc, {pid}), pid);
+    sweep();
+  } else {
     insert(pid, pid, true);
-    return true;
   }
-  tree_.forget_births();
-  control_->set_entering(true);
-  enter_trees(kernel::descendants(kProc, {pid}), pid);
-  sweep();
+  TRY(watch(pid, std::move(pidfd)));
   return true;
+}
+
+Result<void> Targets::watch() {
+  ends_ = Fd(epoll_create1(EPOLL_CLOEXEC));
+  if (!ends_) {
+    return fail_errno("epoll_create1", errno);
+  }
+  for (const pid_t pid : roots_) {
+    if (Fd pidfd = open_process(pid)) {
+      TRY(watch(pid, std::move(pidfd)));
+    } else {
+      headless_.insert(pid);
+    }
+  }
+  return {};
+}
+
+Result<void> Targets::watch(pid_t pid, Fd pidfd) {
+  epoll_event event{.events = EPOLLIN, .data = {.fd = pid}};
+  if (epoll_ctl(ends_.get(), EPOLL_CTL_ADD, pidfd.get(), &event) != 0) {
+    return fail_errno("pidfd", errno);
+  }
+  headless_.erase(pid);
+  alive_.insert_or_assign(pid, std::move(pidfd));
+  return {};
+}
+
+std::vector<pid_t> Targets::take_ended() {
+  std::erase_if(alive_, [this](const auto& each) {
+    if (!has_ended(each.second)) {
+      return false;
+    }
+    if (!follow_) {  // no hook has done it
+      tree_.erase(each.first);
+    }
+    headless_.insert(each.first);
+    return true;
+  });
+  std::vector<pid_t> ended;
+  std::erase_if(headless_, [&](pid_t pid) {
+    if (tree_.has_target(pid)) {
+      return false;
+    }
+    roots_.erase(pid);
+    ended.push_back(pid);
+    return true;
+  });
+  return ended;
 }
 
 bool Targets::remove(pid_t pid) {
   const bool was_there = tree_.has_target(pid);
   tree_.erase_target(pid);
+  alive_.erase(pid);
+  headless_.erase(pid);
   return roots_.erase(pid) != 0 && was_there;
 }
 
 std::vector<pid_t> Targets::list() {
   std::erase_if(roots_, [this](pid_t pid) { return !tree_.has_target(pid); });
   return {roots_.begin(), roots_.end()};
+}
+
+std::pair<size_t, size_t> Targets::count(pid_t target) const {
+  size_t processes = 0;
+  size_t threads = 0;
+  for (const pid_t pid : mode() == Mode::kOneProcess
+                             ? std::vector<pid_t>(roots_.begin(), roots_.end())
+                             : tree_.processes_of(target)) {
+    if (const auto stat = kernel::read_stat(kProc, pid); !is_dead(stat)) {
+      ++processes;
+      threads += std::max<uint64_t>(stat->threads, 1);
+    }
+  }
+  return {processes, threads};
 }
 
 std::string Targets::describe() const {

@@ -8,8 +8,10 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <map>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/fd.h"
@@ -69,14 +71,23 @@ class Targets {
   /// The targets of which a process is left.
   std::vector<pid_t> list();
 
+  /// Processes and threads that are traced for a target, or for all (0).
+  [[nodiscard]] std::pair<size_t, size_t> count(pid_t target) const;
+
+  /// From now on an end of a target makes ends() readable.
+  Result<void> watch();
+  [[nodiscard]] int ends() const { return ends_.get(); }
+
+  /// The targets that have ended since the last call: of which no process is
+  /// left. One whose children live on ends with the last of them, which is
+  /// noticed at the next call.
+  std::vector<pid_t> take_ended();
+
   /// What is traced, for the ready line: "3 processes, 12 threads".
   [[nodiscard]] std::string describe() const;
 
   /// Takes processes off the map that ended before their exit could be seen.
   void sweep();
-
-  /// Takes one that has ended off the map; for runs without the hooks.
-  void ended(pid_t pid) { tree_.erase(pid); }
 
   /// Things about the targets that a trace of system calls cannot see, as
   /// sentences for the user.
@@ -84,6 +95,7 @@ class Targets {
 
  private:
   bool insert(pid_t pid, pid_t target, bool traced);
+  Result<void> watch(pid_t pid, Fd pidfd);
   void enter_trees(std::set<pid_t> tree, pid_t target);
   [[nodiscard]] pid_t target_of(pid_t pid, pid_t otherwise) const;
   void add_births(std::set<pid_t>& tree) const;
@@ -104,6 +116,9 @@ class Targets {
   };
   std::vector<Entry> entered_;
   std::set<pid_t> found_;
+  Fd ends_;                    // an epoll of what follows
+  std::map<pid_t, Fd> alive_;  // targets, as pidfds: a number may be used again
+  std::set<pid_t> headless_;   // ended, but children may be left
   uint64_t processes_ = 0;
   uint64_t threads_ = 0;
 };

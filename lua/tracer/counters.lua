@@ -2,7 +2,8 @@
 --
 -- Numbers that are kept while a trace runs, one for each combination of label
 -- values. M.all holds them by name; of each an exporter needs kind, name, help,
--- labels and series, a list of { labels = values, value = number }.
+-- labels and series, a list of { labels = values, value = number }; of a summary
+-- value is the sum, and count how many.
 
 local ffi = require "ffi"
 local make_table = require("tracer.table").table
@@ -77,6 +78,16 @@ end
 function M.gauge(name, help, labels)
   check("gauge", name, help, labels or {})
   return make("gauge", name, help, labels or {})
+end
+
+--- Values that were observed: how many they are, and their sum.
+---@param name string
+---@param help string
+---@param labels string[]?
+---@return tracer.Counter
+function M.summary(name, help, labels)
+  check("summary", name, help, labels or {})
+  return make("summary", name, help, labels or {})
 end
 
 --- What stands for the combination in by_key.
@@ -156,7 +167,9 @@ end
 ---@param d any?
 function Counter:add(value, a, b, c, d)
   local series = series_of(self, "add", value, a, b, c, d)
-  if value < 0 and self.kind == "counter" then
+  if self.kind == "summary" then
+    error(self.name .. ":add: a summary takes values by :observe", 2)
+  elseif value < 0 and self.kind == "counter" then
     error(self.name .. ":add: a counter only grows; a gauge may fall", 2)
   end
   series.value = series.value + value
@@ -170,25 +183,67 @@ end
 ---@param d any?
 function Counter:set(value, a, b, c, d)
   local series = series_of(self, "set", value, a, b, c, d)
-  if self.kind == "counter" then
-    error(self.name .. ":set: a counter only grows; a gauge may be set", 2)
+  if self.kind ~= "gauge" then
+    error(("%s:set: a %s only grows; a gauge may be set")
+      :format(self.name, self.kind), 2)
   end
   series.value = value
 end
 
+--- Takes a value in; for summaries.
+---@param value number
+---@param a any? a value for each label
+---@param b any?
+---@param c any?
+---@param d any?
+function Counter:observe(value, a, b, c, d)
+  local series = series_of(self, "observe", value, a, b, c, d)
+  if self.kind ~= "summary" then
+    error(("%s:observe: it is a %s; tracer.summary makes what observes")
+      :format(self.name, self.kind), 2)
+  end
+  series.value = series.value + value
+  series.count = (series.count or 0) + 1
+end
+
+--- Asks `fn` for the number whenever it is shown; for gauges without labels.
+---@param fn fun(): number
+---@return tracer.Counter
+function Counter:from(fn)
+  if getmetatable(self) ~= Counter or type(fn) ~= "function" then
+    error("gauge:from(function() return … end) expected", 2)
+  elseif self.kind ~= "gauge" or self.labels[1] then
+    error(self.name .. ":from: it is no gauge without labels", 2)
+  end
+  self.source = fn
+  return self
+end
+
+--- Brings the number up to date, where it comes from a function.
+function Counter:refresh()
+  if self.source then
+    self:set(self.source())
+  end
+end
+
 --- A table of the numbers, the largest first.
 local function picture(self)
+  self:refresh()
   local columns, rows = {}, {}
   for i, label in ipairs(self.labels) do
     columns[i] = label
   end
   columns[#columns + 1] = self.name
+  if self.kind == "summary" then
+    columns[#columns + 1] = "count"
+  end
   for i, series in ipairs(self.series) do
     local row = {}
     for place, value in ipairs(series.labels) do
       row[place] = value
     end
     row[#self.labels + 1] = series.value
+    row[#self.labels + 2] = series.count
     rows[i] = row
   end
   return make_table {

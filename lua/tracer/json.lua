@@ -100,4 +100,159 @@ function M.number_to(buf, value)
   end
 end
 
+---- Reading -------------------------------------------------------------------
+
+local MOST_DEPTH = 32
+local ESCAPED = { b = "\b", f = "\f", n = "\n", r = "\r", t = "\t",
+  ['"'] = '"', ["\\"] = "\\", ["/"] = "/" }
+
+local read_value -- below
+
+local function utf8_of(code)
+  local char, floor = string.char, math.floor
+  if code < 0x80 then
+    return char(code)
+  elseif code < 0x800 then
+    return char(0xc0 + floor(code / 64), 0x80 + code % 64)
+  elseif code < 0x10000 then
+    return char(0xe0 + floor(code / 4096), 0x80 + floor(code / 64) % 64,
+      0x80 + code % 64)
+  end
+  return char(0xf0 + floor(code / 262144), 0x80 + floor(code / 4096) % 64,
+    0x80 + floor(code / 64) % 64, 0x80 + code % 64)
+end
+
+local function fault(at)
+  error({ at = at })
+end
+
+--- The rune of \uNNNN at `at`, and where it ends. Half a pair is U+FFFD.
+local function read_rune(text, at)
+  local code = tonumber(text:match("^%x%x%x%x", at) or fault(at), 16)
+  at = at + 4
+  if code < 0xd800 or code > 0xdfff then
+    return utf8_of(code), at
+  end
+  local low = code < 0xdc00 and tonumber(text:match("^\\u(%x%x%x%x)", at) or "",
+    16)
+  if not low or low < 0xdc00 or low > 0xdfff then
+    return utf8_of(0xfffd), at
+  end
+  return utf8_of(0x10000 + (code - 0xd800) * 1024 + low - 0xdc00), at + 6
+end
+
+--- The string whose first quote is before `at`, and where it ends.
+local function read_string(text, at)
+  local parts = {}
+  while true do
+    local plain = text:match('^[^"\\%c]*', at)
+    parts[#parts + 1] = plain
+    at = at + #plain
+    local c = text:sub(at, at)
+    if c == '"' then
+      return table.concat(parts), at + 1
+    elseif c ~= "\\" then
+      fault(at)
+    end
+    local escape = text:sub(at + 1, at + 1)
+    if escape == "u" then
+      parts[#parts + 1], at = read_rune(text, at + 2)
+    else
+      parts[#parts + 1] = ESCAPED[escape] or fault(at)
+      at = at + 2
+    end
+  end
+end
+
+local function skip(text, at)
+  return text:find("[^ \t\r\n]", at) or #text + 1
+end
+
+--- Lists and objects: elements between commas up to `close`.
+local function read_elements(text, at, close, read)
+  at = skip(text, at)
+  if text:sub(at, at) == close then
+    return at + 1
+  end
+  while true do
+    at = skip(text, read(skip(text, at)))
+    local c = text:sub(at, at)
+    at = at + 1
+    if c == close then
+      return at
+    elseif c ~= "," then
+      fault(at)
+    end
+  end
+end
+
+local function read_object(text, at, depth)
+  local object = {}
+  return object, read_elements(text, at, "}", function(from)
+    if text:sub(from, from) ~= '"' then
+      fault(from)
+    end
+    local key, behind = read_string(text, from + 1)
+    behind = skip(text, behind)
+    if text:sub(behind, behind) ~= ":" then
+      fault(behind)
+    end
+    object[key], behind = read_value(text, skip(text, behind + 1), depth)
+    return behind
+  end)
+end
+
+local function read_list(text, at, depth)
+  local list, count = {}, 0
+  return list, read_elements(text, at, "]", function(from)
+    local behind
+    count = count + 1
+    list[count], behind = read_value(text, from, depth)
+    return behind
+  end)
+end
+
+local WORDS = { { "true", true }, { "false", false }, { "null", nil } }
+
+function read_value(text, at, depth)
+  local c = text:sub(at, at)
+  if depth == 0 then
+    fault(at)
+  elseif c == "{" then
+    return read_object(text, at + 1, depth - 1)
+  elseif c == "[" then
+    return read_list(text, at + 1, depth - 1)
+  elseif c == '"' then
+    return read_string(text, at + 1)
+  end
+  for i = 1, #WORDS do
+    local word = WORDS[i][1]
+    if text:sub(at, at + #word - 1) == word then
+      return WORDS[i][2], at + #word
+    end
+  end
+  local digits = text:match("^-?%d+%.?%d*[eE]?[+-]?%d*", at)
+  if not digits or digits:find "^-?0%d" or digits:find "%.$"
+    or digits:find "%.[eE]" or not tonumber(digits) then
+    fault(at)
+  end
+  return tonumber(digits), at + #digits
+end
+
+--- The value of a text of JSON: true and the value; false if it is none. null is
+--- nil, in objects and lists, too.
+---@param text string
+---@return boolean ok
+---@return any value
+function M.decode(text)
+  if not valid(text) then
+    return false
+  end
+  local ok, value, at = pcall(read_value, text, skip(text, 1), MOST_DEPTH)
+  if not ok or skip(text, at) <= #text then
+    return false
+  end
+  return true, value
+end
+
 return M

@@ -9,6 +9,8 @@
 --   batch(n)        handles the n events in the slots
 --   tick(i)         the i-th timer is due
 --   lost(loss)      on_loss
+--   target_ended(p) of a target no process is left
+--   request(…)      what tracer.serve answers
 --   finish()        at_end
 --   flush()         hands what is formatted to the sink
 --
@@ -324,6 +326,9 @@ function M.every(interval, fn, level)
   timers[#timers + 1] = { interval = seconds, fn = fn }
 end
 
+M.on_target_end = {} -- functions of tracer.targets:on_end
+M.answer = nil ---@type function set by tracer.serve
+
 --- Ends the trace with a status.
 function M.stop(status, level)
   if status == nil then
@@ -461,6 +466,12 @@ local PAYLOAD_FIELDS = { data = true, truncated = true }
 -- What shows that a handler may end the trace, or that targets may change.
 local STOP, TARGETS = { stop = true }, { targets = true }
 local stops, targets = false, false
+
+--- Targets may change in this run, though the script's text does not say so.
+function M.let_targets_change()
+  targets = true
+end
+
 -- What shows that a script reads maps.
 local MAP_FIELDS = { map = true }
 
@@ -557,6 +568,21 @@ function M.lost(loss)
     fn(loss)
   end
   event.flush(out)
+end
+
+function M.target_ended(pid)
+  for i = 1, #M.on_target_end do
+    M.on_target_end[i](pid)
+  end
+  event.flush(out)
+end
+
+--- The answer to a request at one of the services of tracer.serve: status,
+--- body, its type, and the methods that there are.
+function M.request(service, method, path, body)
+  local status, text, kind, allow = M.answer(service, method, path, body)
+  event.flush(out)
+  return status, text, kind, allow
 end
 
 function M.finish()

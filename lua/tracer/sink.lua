@@ -59,6 +59,7 @@ Sink.__index = Sink
 local NOWHERE = -2
 
 local sinks = {}
+M._opened = sinks -- each with a name, for metrics
 
 output.before_flush(function()
   for _, sink in ipairs(sinks) do
@@ -201,6 +202,7 @@ function M.file(path, given)
   end
   runtime.check_declaring(who, "sinks", 2)
   local sink = opened(who, {
+    name = path,
     number = C.tracer_open_file(engine, path,
       ffi.new("struct tracer_file_options", {
         append = values.append, records = rotate.records, size = rotate.size,
@@ -344,6 +346,7 @@ function M.loki(url, given)
   runtime.check_declaring(who, "sinks", 2)
   values.url, values.labels = url, labels_json(fixed)
   local sink = opened(who, {
+    name = "loki",
     number = C.tracer_open_loki(engine,
       ffi.new("struct tracer_loki_options", values)),
     hand_over = C.tracer_write_loki,

@@ -147,8 +147,9 @@ local function sort_column(options)
 end
 
 --- A picture of rows: columns (their names), rows (a list of lists, a table of
---- numbers by name, or an iterator whose values are the cells of a row), sort (a name: downwards, or
---- "-NAME": upwards), ascending, limit (this many rows), title.
+--- numbers by name, or an iterator whose values are the cells of a row), sort
+--- (a name: downwards, or "-NAME": upwards), ascending, limit (this many rows),
+--- title.
 ---@param options table
 ---@return tracer.Picture
 function M.table(options)

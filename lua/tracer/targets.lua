@@ -8,6 +8,8 @@
 
 local core = require "tracer.core"
 local ffi = require "ffi"
+local numbers = require "tracer.numbers"
+local runtime = require "tracer.runtime"
 
 ffi.cdef [[
 int tracer_target_add(void *engine, int pid);
@@ -68,6 +70,25 @@ function targets:list() -- luacheck: no self
     end
     room = count * 2
   end
+end
+
+--- Calls `fn` when a target has ended: when no process of its tree is left.
+---@param fn fun(pid: integer)
+function targets:on_end(fn) -- luacheck: no self
+  if type(fn) ~= "function" then
+    error("tracer.targets:on_end: a function expected, got " .. type(fn), 2)
+  end
+  runtime.check_declaring("tracer.targets:on_end", "it", 2)
+  runtime.on_target_end[#runtime.on_target_end + 1] = fn
+end
+
+--- How many processes and threads are traced for a target now.
+---@param pid integer
+---@return integer processes 0 if it is no target
+---@return integer threads
+function targets:count(pid) -- luacheck: no self
+  check(pid, "count")
+  return numbers.count(pid)
 end
 
 return targets

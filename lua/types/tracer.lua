@@ -97,6 +97,48 @@ function tracer.targets:remove(pid) end
 ---@return integer[]
 function tracer.targets:list() end
 
+--- How many processes and threads are traced for a target now.
+---@param pid integer
+---@return integer processes 0 if it is no target
+---@return integer threads
+function tracer.targets:count(pid) end
+
+--- Calls `fn` when a target has ended: when no process of its tree is left. Not
+--- for one that was removed.
+---@param fn fun(pid: integer)
+function tracer.targets:on_end(fn) end
+
+--- How the run is doing: seen, delivered, shown, filtered, cut, lost (a table by
+--- cause), processes, threads, queue_bytes, ring_fill, handler_seconds,
+--- selective (0: everybody is traced). Those of the kernel are not there in a
+--- replay.
+---@return table<string, any>
+function tracer.numbers() end
+
+--- Listens for HTTP, at the top of a script: `metrics` for GET /metrics, `rest`
+--- for what adds and removes targets (/pids, POST {"pid": N}, GET, DELETE /pids/N),
+--- GET /healthz, /status and /metrics, and POST /commands/NAME. An address is
+--- 127.0.0.1 if it is left out; `rest` at any other than loopback needs a token.
+--- Port 0 is none. With `rest` the trace does not end when no target is left. In a
+--- replay nothing listens.
+---@class Serve
+---@field metrics { address: string?, port: integer? }?
+---@field rest { address: string?, port: integer?, socket: string?, token: string? }?
+---@param what Serve
+function tracer.serve(what) end
+
+--- Lets POST /commands/NAME call `fn` with what the body held as JSON, or nil. What
+--- it returns is the result; nil and a message is a failure.
+---@param name string letters, digits, _ and -
+---@param help string
+---@param fn fun(argument: any): any, string?
+function tracer.command(name, help, fn) end
+
+--- What tracer says on standard error from this line on: what is not below a
+--- level (debug, info, warn, error), as text or as JSON, one object a line.
+---@param how { level: string?, format: string? }
+function tracer.log(how) end
+
 --- The text in double quotes with escapes for all that is not printable, as
 --- Go's %q: "a\n", "\x1b[0m". Raises if it is given no string.
 ---@param text string
@@ -237,7 +279,8 @@ function tracer.show(what) end
 
 --- A number that grows, for each combination of the values of up to four labels.
 --- From 1,000 combinations on, further ones are counted under "other", and a
---- warning says so once. It is shown only by tracer.show(counter).
+--- warning says so once. It is shown by tracer.show(counter), and at /metrics
+--- where the script asks for that (tracer.serve).
 ---@param name string letters, digits and _
 ---@param help string what it counts
 ---@param labels string[]?
@@ -251,8 +294,28 @@ function tracer.counter(name, help, labels) end
 ---@return Counter
 function tracer.gauge(name, help, labels) end
 
+--- Values that are observed: how many they are, and their sum.
+---@param name string
+---@param help string
+---@param labels string[]?
+---@return Counter
+function tracer.summary(name, help, labels) end
+
 ---@class Counter: Picture
 local Counter = {}
+
+--- Takes a value in; for summaries.
+---@param value number
+---@param ... any a value for each label
+function Counter:observe(value, ...) end
+
+--- Asks `fn` for the number whenever it is shown; for gauges without labels.
+---@param fn fun(): number
+---@return Counter
+function Counter:from(fn) end
+
+--- Brings the number up to date, where it comes from a function.
+function Counter:refresh() end
 
 --- Adds to the number of these label values.
 ---@param value number of a counter 0 or more

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <memory>
 
 namespace tracer::log {
@@ -65,9 +66,21 @@ bool is_control(std::string_view character) {
              : character.size() == 2 && character[0] == '\xc2' && byte < 0xa0;
 }
 
+std::atomic<bool> as_json{false};
+
+/// Printable text as it stands between the quotes of JSON.
+std::string json_text(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    out += c == '"' || c == '\\' ? std::string("\\") + c : std::string(1, c);
+  }
+  return out;
+}
+
 void say(Level level, std::string_view text) {
   if (enabled(level)) {
-    logger().log(level_of(level), "{}", printable(text, true));
+    logger().log(level_of(level), "{}",
+                 as_json ? json_text(printable(text)) : printable(text, true));
   }
 }
 
@@ -75,6 +88,13 @@ void say(Level level, std::string_view text) {
 
 void set_level(Level level) {
   logger().set_level(level_of(level));
+}
+
+void set_json(bool on) {
+  as_json = on;
+  logger().set_pattern(
+      on ? R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l","msg":"%v"})"
+         : "tracer: %v");
 }
 
 bool enabled(Level level) {

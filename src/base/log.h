@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Everything that the program says to its user besides results, on stderr,
-// through spdlog. Lines start with "tracer: "; control bytes in them are
-// escaped, for they may hold names from other processes.
+// through spdlog. Lines start with "tracer: ", or are JSON; control bytes in
+// them are escaped, for they may hold names from other processes.
 //
 // note() is what a user should know (off with -q), warn() what is wrong but
 // not fatal, error() the one line before a non-zero status, debug() for -v.
@@ -18,6 +18,9 @@ enum class Level { kDebug, kNote, kWarn, kError };
 /// Lines below `level` are not printed. The default is kNote.
 void set_level(Level level);
 [[nodiscard]] bool enabled(Level level);
+
+/// From now on each line is an object with time, level and msg.
+void set_json(bool on);
 
 void debug(std::string_view text);
 void note(std::string_view text);

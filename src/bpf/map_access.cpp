@@ -66,11 +66,6 @@ std::vector<events::Map> script_maps(const artifact::Artifact& artifact) {
          .is_per_cpu = per_cpu,
          .values =
              per_cpu ? static_cast<uint32_t>(kernel::possible_cpus()) : 1});
-    // What no type of a script can be made of, such as a probe's working
-    // memory with an event amidst it, cannot be in a recording either.
-    if (!events::check_map(artifact.schema, maps.back())) {
-      maps.pop_back();
-    }
   }
   return maps;
 }

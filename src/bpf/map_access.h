@@ -20,8 +20,7 @@
 
 namespace tracer::bpf {
 
-/// The maps that a script may ask for: all but those of tracer's own include,
-/// and those whose values are of a type that no event could have either.
+/// The maps that a script may ask for: all but those of tracer's own include.
 std::vector<events::Map> script_maps(const artifact::Artifact& artifact);
 
 class KernelMaps : public events::MapAccess {

@@ -238,6 +238,9 @@ void Reader::drain(Streams<R>& streams, uint64_t horizon) {
   std::vector<Stream<R>*> list;
   for (const auto& stream : streams) {
     stream->ring.look();
+    if (stream->ring.backlog() > most_backlog_) {
+      most_backlog_ = stream->ring.backlog();
+    }
     list.push_back(stream.get());
   }
   events::merge(list, horizon);

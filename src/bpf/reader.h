@@ -90,6 +90,11 @@ class Reader {
 
   /// Events that found the queue full, by CPU; exact after stop().
   [[nodiscard]] std::vector<uint64_t> lost_in_queue() const;
+  /// How full the fullest ring was, of 1, at any look since the last call.
+  [[nodiscard]] double ring_fill() {
+    return static_cast<double>(most_backlog_.exchange(0)) /
+           static_cast<double>(options_.ring_bytes);
+  }
   /// Records of the process table that found it full.
   [[nodiscard]] uint64_t lost_processes() const { return lost_processes_; }
 
@@ -136,6 +141,7 @@ class Reader {
   bool waiting_ = false;                     // events were left in a ring
   std::vector<std::atomic<uint64_t>> lost_;  // by CPU
   std::atomic<uint64_t> lost_processes_{0};
+  std::atomic<size_t> most_backlog_{0};
   std::thread thread_;
 };
 

@@ -60,6 +60,9 @@ class Ring {
   /// Bytes of records that were taken and that release() has not given back.
   [[nodiscard]] size_t unreleased() const { return position_ - released_; }
 
+  /// Bytes that the last look() found and that are not released yet.
+  [[nodiscard]] size_t backlog() const { return head_ - released_; }
+
   /// Forgets all that is there.
   void discard();
 

@@ -53,6 +53,10 @@ class RingBuffer {
   /// Gives the space of what was taken back to the kernel.
   void release();
   [[nodiscard]] static size_t unreleased() { return 0; }
+  /// Bytes that the last look() found and that are not released yet.
+  [[nodiscard]] size_t backlog() const {
+    return parsed_ - *reinterpret_cast<const uint64_t*>(consumer_);
+  }
 
  private:
   struct Entry {

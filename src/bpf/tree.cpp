@@ -77,6 +77,17 @@ bool Tree::has_target(pid_t target) const {
   });
 }
 
+std::vector<pid_t> Tree::processes_of(pid_t target) const {
+  std::vector<pid_t> found;
+  for (const auto& [pid, of] : entries(map_)) {
+    if ((of & kHidden) == 0 &&
+        (target == 0 || static_cast<pid_t>(of) == target)) {
+      found.push_back(static_cast<pid_t>(pid));
+    }
+  }
+  return found;
+}
+
 std::vector<std::pair<pid_t, pid_t>> Tree::births() const {
   std::vector<std::pair<pid_t, pid_t>> births;
   for (const auto& [child, parent] : entries(births_)) {

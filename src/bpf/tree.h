@@ -38,6 +38,9 @@ class Tree {
   /// Is there a process of this target?
   [[nodiscard]] bool has_target(pid_t target) const;
 
+  /// The traced processes of a target; 0: of all.
+  [[nodiscard]] std::vector<pid_t> processes_of(pid_t target) const;
+
   /// Child and parent of each process that was born while
   /// Control::set_entering() was on, whether they are in the tree or not.
   [[nodiscard]] std::vector<std::pair<pid_t, pid_t>> births() const;

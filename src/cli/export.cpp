@@ -63,6 +63,9 @@ Result<ExportCommand> read(const cxxopts::ParseResult& parsed) {
     command.output = parsed["output"].as<std::string>();
   }
   TRY(check(command, parsed));
+  if (command.output == "-" && command.format != ExportFormat::kCtf) {
+    command.output.clear();  // standard output
+  }
   command.recording = parsed.unmatched()[0];
   return command;
 }

@@ -153,7 +153,8 @@ Result<void> set(RunCommand& command, const std::string& name,
     if (value.empty()) {
       return fail_usage("--output: no file is named");
     }
-    command.output = value;
+    // Results go to standard output anyway; a recording only if asked.
+    command.output = value == "-" && command.verb != Verb::kRecord ? "" : value;
   } else if (name == "format") {
     command.show.json =
         TRY(one_of<bool>(name, value, {{"text", false}, {"json", true}}));

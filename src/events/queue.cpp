@@ -52,7 +52,8 @@ std::unique_ptr<Batch> Queue::pop(
     std::chrono::steady_clock::time_point deadline) {
   std::unique_lock lock(mutex_);
   changed_.wait_until(lock, deadline,
-                      [&] { return !filled_.empty() || closed_; });
+                      [&] { return !filled_.empty() || closed_ || woken_; });
+  woken_ = false;
   if (filled_.empty()) {
     return nullptr;
   }
@@ -68,6 +69,19 @@ void Queue::release(std::unique_ptr<Batch> batch) {
   if (free_.size() < kKept && batch->capacity() == Batch::kDefaultBytes) {
     free_.push_back(std::move(batch));
   }
+}
+
+void Queue::wake() {
+  {
+    const std::lock_guard lock(mutex_);
+    woken_ = true;
+  }
+  changed_.notify_all();
+}
+
+size_t Queue::bytes() const {
+  const std::lock_guard lock(mutex_);
+  return bytes_;
 }
 
 void Queue::close() {

@@ -42,9 +42,15 @@ class Queue {
   /// Gives the memory of a batch back.
   void release(std::unique_ptr<Batch> batch);
 
+  /// Makes pop() return, now or when it is called next.
+  void wake();
+
   /// No more batches will be pushed.
   void close();
   [[nodiscard]] bool finished() const;
+
+  /// Memory of all batches that are waiting.
+  [[nodiscard]] size_t bytes() const;
 
  private:
   // A few batches are kept for the next time; what a burst needed is freed.
@@ -56,6 +62,7 @@ class Queue {
   std::deque<std::unique_ptr<Batch>> filled_;
   std::vector<std::unique_ptr<Batch>> free_;
   size_t bytes_ = 0;  // capacity of all batches in filled_
+  bool woken_ = false;
   bool closed_ = false;
 };
 

@@ -343,7 +343,7 @@ class TypeCheck {
   }
 
   const Schema& schema_;
-  std::string subject_;           // for messages
+  std::string subject_;  // for messages
   // An event holds what its flexible array has; in a map that has no bytes, and
   // more room for it may follow.
   bool grows_ = true;

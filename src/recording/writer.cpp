@@ -117,7 +117,6 @@ std::byte* Writer::room(size_t size) {
   if (current_.events == 0) {
     CHECK(size <= kMaxPayload);
     reserve(current_, size);
-    current_.opened = std::chrono::steady_clock::now();
   }
   std::byte* at = current_.bytes.get() + current_.used;
   current_.used += size;
@@ -140,9 +139,8 @@ void Writer::maps(const MapCalls& calls) {
   small_block(BlockKind::kMaps, calls.first, calls.last, encode(calls));
 }
 
-void Writer::flush_if_older(std::chrono::nanoseconds age) {
-  if (current_.events > 0 &&
-      std::chrono::steady_clock::now() - current_.opened >= age) {
+void Writer::flush() {
+  if (current_.events > 0) {
     close_block();
   }
 }

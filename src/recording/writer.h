@@ -11,7 +11,6 @@
 // holds what other processes wrote) is the caller's business.
 #pragma once
 
-#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -66,9 +65,9 @@ class Writer {
   void user(const User& user);
   void maps(const MapCalls& calls);
 
-  /// Hands the events on if the oldest that still waits for a full block was
-  /// appended `age` ago: what a killed tracer does not lose.
-  void flush_if_older(std::chrono::nanoseconds age);
+  /// Hands on the events that still wait for a full block: what a killed
+  /// tracer does not lose.
+  void flush();
 
   /// Writes the end and waits until everything is out; says whether it is.
   /// `events` of the totals is counted here.
@@ -87,7 +86,6 @@ class Writer {
     std::unique_ptr<std::byte[]> bytes;
     size_t capacity = 0;
     size_t used = sizeof(BlockHeader);
-    std::chrono::steady_clock::time_point opened;
   };
   struct Compressor;
 

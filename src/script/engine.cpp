@@ -39,6 +39,27 @@ int tracer_target_remove(void* engine, int pid) {
 size_t tracer_target_list(void* engine, int32_t* out, size_t room) {
   return static_cast<tracer::script::Engine*>(engine)->list_targets(out, room);
 }
+void tracer_target_count(void* engine, int pid, double* processes,
+                         double* threads) {
+  static_cast<tracer::script::Engine*>(engine)->count_target(pid, processes,
+                                                             threads);
+}
+void tracer_find_numbers(void* engine) {
+  static_cast<tracer::script::Engine*>(engine)->find_numbers();
+}
+int tracer_listen(void* engine, int number, const char* address, int port,
+                  const char* path, const char* token) {
+  return static_cast<tracer::script::Engine*>(engine)->listen(
+      {.number = static_cast<size_t>(number),
+       .address = address,
+       .port = static_cast<uint16_t>(port),
+       .path = path,
+       .token = token});
+}
+void tracer_log_as(int level, int json) {
+  tracer::log::set_level(static_cast<tracer::log::Level>(level));
+  tracer::log::set_json(json != 0);
+}
 void tracer_say(int level, const char* text, size_t size) {
   const std::string printable = tracer::log::printable({text, size});
   level == 0 ? tracer::log::note(printable) : tracer::log::warn(printable);
@@ -674,6 +695,30 @@ Result<void> Engine::lost(const std::vector<LossCount>& counts) {
   return call(1, 0);
 }
 
+Result<void> Engine::target_ended(pid_t pid) {
+  push_runtime("target_ended");
+  lua_pushnumber(lua_, pid);
+  return call(1, 0);
+}
+
+Result<Reply> Engine::request(size_t service, const std::string& method,
+                              const std::string& path,
+                              const std::string& body) {
+  push_runtime("request");
+  lua_pushnumber(lua_, static_cast<double>(service));
+  for (const std::string* text : {&method, &path, &body}) {
+    lua_pushlstring(lua_, text->data(), text->size());
+  }
+  TRY(call(4, 4));
+  Reply reply;
+  reply.allow = pop_text(lua_);
+  reply.type = pop_text(lua_);
+  reply.body = pop_text(lua_);
+  reply.status = static_cast<int>(lua_tonumber(lua_, -1));
+  lua_pop(lua_, 1);
+  return reply;
+}
+
 Result<void> Engine::finish() {
   push_runtime("finish");
   return call(0, 0);
@@ -763,6 +808,46 @@ size_t Engine::list_targets(int32_t* out, size_t room) const {
   const std::vector<pid_t> pids = host_.list_targets();
   std::copy_n(pids.begin(), std::min(pids.size(), room), out);
   return pids.size();
+}
+
+/// None in a replay, where nobody is traced.
+void Engine::count_target(pid_t pid, double* processes, double* threads) const {
+  if (host_.count_target) {
+    const auto [of_processes, of_threads] = host_.count_target(pid);
+    *processes = static_cast<double>(of_processes);
+    *threads = static_cast<double>(of_threads);
+  }
+}
+
+/// last_text() has a line "NAME NUMBER" for each.
+void Engine::find_numbers() {
+  message_ = "delivered " + std::to_string(delivered()) + "\nshown " +
+             std::to_string(shown()) + "\nfiltered " +
+             std::to_string(filtered()) + "\n";
+  if (host_.numbers) {
+    for (const auto& [name, number] : host_.numbers()) {
+      message_ += name + " " + std::to_string(number) + "\n";
+    }
+  }
+  last_text_ = message_;
+}
+
+/// 1: from the start on there will be requests; 0: nobody asks in this run;
+/// -1: last_text() says why not, and in a second line what helps.
+int Engine::listen(const Service& service) {
+  if (!host_.listen) {
+    return 0;
+  }
+  Result<void> done = host_.listen(service);
+  if (done) {
+    return 1;
+  }
+  message_ = done.error().message;
+  if (!done.error().hint.empty()) {
+    message_ += "\n" + done.error().hint;
+  }
+  last_text_ = message_;
+  return -1;
 }
 
 size_t Engine::event_room(const events::Header* event) const {

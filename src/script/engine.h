@@ -107,6 +107,22 @@ struct RunOptions {
   bool endless = false;  // the script cannot stop it
 };
 
+/// Where a script wants to be asked (tracer.serve): at an address or at a path.
+struct Service {
+  size_t number = 0;  // 0: metrics; 1: orders
+  std::string address;
+  uint16_t port = 0;
+  std::string path;
+  std::string token;
+};
+
+struct Reply {
+  int status = 200;
+  std::string type;
+  std::string body;
+  std::string allow;  // the methods that there are, where that is the answer
+};
+
 class Engine {
  public:
   /// What the engine needs of its owner. Called on the thread that runs it.
@@ -118,6 +134,12 @@ class Engine {
     std::function<Result<bool>(pid_t pid)> add_target;
     std::function<bool(pid_t pid)> remove_target;
     std::function<std::vector<pid_t>()> list_targets;
+    /// The processes and threads that are traced for a target; 0: for all.
+    std::function<std::pair<size_t, size_t>(pid_t target)> count_target;
+    /// How the run is doing: numbers by name, "lost.ring" for one of many.
+    std::function<std::vector<std::pair<std::string, double>>()> numbers;
+    /// Without it nobody asks: then nothing listens.
+    std::function<Result<void>(const Service& service)> listen;
     std::function<int()> output;  // where emit's bytes go, to ask what it is
     /// What follows may wait for somebody else (true), or no longer.
     std::function<void(bool waiting)> on_wait;
@@ -162,6 +184,13 @@ class Engine {
   /// Tells the script of a loss.
   Result<void> lost(const std::vector<LossCount>& counts);
 
+  /// Tells the script of a target of which no process is left.
+  Result<void> target_ended(pid_t pid);
+
+  /// Asks the script what it answers to a request at one of its services.
+  Result<Reply> request(size_t service, const std::string& method,
+                        const std::string& path, const std::string& body);
+
   /// Calls what the script registered for the end.
   Result<void> finish();
 
@@ -186,6 +215,9 @@ class Engine {
   int add_target(pid_t pid);
   [[nodiscard]] bool remove_target(pid_t pid) const;
   size_t list_targets(int32_t* out, size_t room) const;
+  void count_target(pid_t pid, double* processes, double* threads) const;
+  void find_numbers();
+  int listen(const Service& service);
   size_t event_room(const events::Header* event) const;
   size_t event_json(const events::Header* event, char* out);
   size_t event_prefix(const events::Header* event, char* out);

@@ -156,7 +156,10 @@ class Units(LiveTest):
                     write:to(sink):format(function(e, buf)
                       buf:put(e.user, " ", tostring(path), "\\n")
                     end)""")
-                with Attached("run", "--no-cache", script, flood.pid,
+                # Small, for a test may not be able to lift the limit of locked
+                # memory as the unit does.
+                with Attached("run", "--no-cache", "--buffer", "1M", script,
+                              flood.pid,
                               prefix=["setpriv", "--no-new-privs",
                                       "--bounding-set", bounding]) as trace:
                     try:

@@ -105,3 +105,29 @@ describe("number_to", function()
     assert.equal("null", written(json.number_to, -1 / 0))
   end)
 end)
+
+describe("json.decode", function()
+  local function read(text)
+    local ok, value = json.decode(text)
+    assert.is_true(ok, text)
+    return value
+  end
+
+  it("reads all that JSON has", function()
+    assert.same({ a = { 1, -2.5, 1e3, true, false, "x" }, b = {} },
+      read ' { "a" : [1,-2.5,1e3 , true,false,"x"] , "b":{} } ')
+    assert.equal("\"\\/\b\f\n\r\t\195\169\240\159\152\128",
+      read [["\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00"]])
+    assert.equal("\239\191\189", read [["\ud83d"]])
+    assert.is_nil(read "null")
+    assert.equal(0, read "0")
+  end)
+
+  it("refuses everything else", function()
+    for _, text in ipairs { "", " ", "{", "[1,]", "{1:2}", '{"a"}', "01", "1.",
+      ".5", "+1", "1e", "tru", "nullx", "'a'", '"a', '"\\x"', '"\n"', "1 2",
+      "[1", '{"a":1,}', '"\\u12"', "\255", ("["):rep(40) .. ("]"):rep(40) } do
+      assert.is_false((json.decode(text)), text)
+    end
+  end)
+end)

@@ -24,6 +24,9 @@ TEST(ParseExport, TakesAPipe) {
   EXPECT_EQ(command->format, ExportFormat::kChrome);
   EXPECT_EQ(command->recording, "-");
   EXPECT_EQ(command->output, "");
+  const auto both = parse_export({"--format=json", "-o", "-", "-"});
+  ASSERT_TRUE(both) << both.error().message;
+  EXPECT_EQ(both->output, "");
 }
 
 TEST(ParseExport, HelpsWithoutAFile) {

@@ -98,7 +98,7 @@ TEST(ParseRun, TakesValuesInEachForm) {
 TEST(ParseRun, LeavesValuesAsTheyAre) {
   EXPECT_EQ(parsed({"-o", "a,b=c d", "x"}).output, "a,b=c d");
   EXPECT_EQ(parsed({"--output=a=b", "x"}).output, "a=b");
-  EXPECT_EQ(parsed({"-o-", "x"}).output, "-");
+  EXPECT_EQ(parsed({"-o--", "x"}).output, "--");
   EXPECT_EQ(parsed({"-p", "1,2", "x"}).pids, Words{"1,2"});
 }
 
@@ -126,6 +126,14 @@ TEST(ParseRun, NamesOptionsThatItDoesNotKnow) {
     EXPECT_NE(error.hint, "");
   }
   EXPECT_EQ(refused({"-qx", "x"}).message, "unknown option -x");
+}
+
+TEST(ParseRun, TakesADashForStandardOutput) {
+  // There came to be a file of that name.
+  EXPECT_EQ(parsed({"-o", "-", "x"}).output, "");
+  EXPECT_EQ(parsed({"-o", "file", "-o", "-", "x"}).output, "");
+  EXPECT_EQ(parsed({"-o", "./-", "x"}).output, "./-");
+  EXPECT_EQ(parse(Verb::kRecord, {"-o", "-", "x"})->output, "-");
 }
 
 TEST(ParseRun, RefusesValuesThatAreNone) {

@@ -310,6 +310,19 @@ TEST(CheckEvents, TakesAStructThatEndsInAFlexibleArrayOnlyAsTheLastMember) {
       "");
 }
 
+TEST(CheckMap, TakesAStructThatEndsInAFlexibleArrayWithRoomForItBehind) {
+  // How probes put a payload together; recordings tell of such maps.
+  script::SchemaMaker m;
+  const uint32_t event = m.record(
+      Kind::kStruct, 4, {{"x", m.number(4), 0}, {"data", m.chars(0), 4}});
+  const uint32_t value = m.record(
+      Kind::kStruct, 68, {{"event", event, 0}, {"room", m.chars(64), 4}});
+  const Map map{
+      .name = "captures", .key_size = 4, .value_size = 68, .value_type = value};
+  const Result<void> sound = check_map(m.schema(), map);
+  EXPECT_TRUE(sound) << sound.error().message;
+}
+
 TEST(CheckEvents, RefusesNamesThatAreNotCs) {
   // They become the text of declarations, and of JSON.
   const auto named = [](const std::string& name) {

@@ -198,16 +198,22 @@ TEST_F(EngineLoadTest, RefusesNamesThatAreNotDefined) {
             "test.lua:2: prnt is not defined");
 }
 
-TEST_F(EngineLoadTest, SurvivesWhateverIsRaised) {
-  EXPECT_EQ(load_error("error()").message, "an error that is a nil");
+TEST_F(EngineLoadTest, NamesThePlaceOfWhateverIsRaised) {
+  EXPECT_EQ(load_error("error()").message,
+            "test.lua:1: an error that is a nil and no text");
   EXPECT_EQ(load_error("error(function() end)").message,
-            "an error that is a function");
-  EXPECT_EQ(load_error("error({})").message, "an error that is a table");
-  EXPECT_EQ(load_error("error(setmetatable({}, { __index = function() "
-                       "error('again') end }))")
+            "test.lua:1: an error that is a function and no text");
+  EXPECT_EQ(load_error("\nerror({})").message,
+            "test.lua:2: an error that is a table and no text");
+  EXPECT_EQ(load_error("error(setmetatable({}, { __tostring = function() "
+                       "return 'mine' end }))")
                 .message,
-            "an error that is a table");
-  EXPECT_EQ(load_error("error('plain', 0)").message, "plain");
+            "test.lua:1: mine");
+  EXPECT_EQ(load_error("error(setmetatable({}, { __index = error, "
+                       "__tostring = error }))")
+                .message,
+            "test.lua:1: an error that is a table and no text");
+  EXPECT_EQ(load_error("error('plain', 0)").message, "test.lua:1: plain");
 }
 
 TEST_F(EngineLoadTest, TellsWhatWasDeclared) {

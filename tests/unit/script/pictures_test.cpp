@@ -44,7 +44,7 @@ class PicturesTest : public testing::Test {
                    {"data", schema_.chars(0), kOwn + 4}});
     make({.emit = [this](std::string_view bytes) { out_ += bytes; },
           .on_limit = [] {},
-          .files = &files_});
+          .sinks = &sinks_});
   }
   void make(Engine::Host host) {
     const Paths paths = {.lua = library(),
@@ -77,7 +77,7 @@ class PicturesTest : public testing::Test {
         engine_->bind({{.schema = &schema_.schema(), .declared = 0}}, options,
                       format::Clock(kNoon, 0));
     EXPECT_TRUE(bound) << bound.error().message;
-    EXPECT_TRUE(files_.start([] {}));
+    EXPECT_TRUE(sinks_.start([] {}));
     for (const uint64_t second : {1, 2}) {
       events::Batch batch;
       for (const uint64_t half : {0, 1}) {
@@ -90,7 +90,7 @@ class PicturesTest : public testing::Test {
     }
     const Result<void> done = engine_->finish();
     EXPECT_TRUE(done) << done.error().message;
-    EXPECT_TRUE(files_.finish());
+    EXPECT_TRUE(sinks_.finish());
     return out_;
   }
   std::string content(const std::string& name) {
@@ -99,7 +99,7 @@ class PicturesTest : public testing::Test {
 
   TemporaryFolder folder_;
   std::string out_;
-  sinks::Files files_;
+  sinks::ScriptSinks sinks_;
   SchemaMaker schema_;
   std::unique_ptr<Engine> engine_;
 };
@@ -242,10 +242,10 @@ TEST_F(PicturesTest, ASinkIsEmptiedOnlyWhenTheTraceStarts) {
 TEST_F(PicturesTest, ASinkThatCannotBeOpenedIsAnErrorInItsLine) {
   EXPECT_EQ(load_error(kTop + "tracer.sink.file '/no/such/folder/x'"),
             "test.lua:3: tracer.sink.file: cannot write to /no/such/folder/x: "
-            "No such file or directory");
+            "No such file or directory; name a file that can be written");
   EXPECT_EQ(load_error(kTop + "tracer.sink.file('x', { apend = true })"),
-            "test.lua:3: tracer.sink.file: unknown option \"apend\"; there is "
-            "append = true");
+            "test.lua:3: tracer.sink.file: unknown option \"apend\"; did you "
+            "mean \"append\"?");
 }
 
 TEST_F(PicturesTest, SinksAreDeclaredAtTheTop) {
@@ -260,6 +260,25 @@ TEST_F(PicturesTest, AProbeIsSentToASinkAlone) {
       load_error(kTop + "write:to(5)"),
       "test.lua:3: probe:to: a sink expected, as of tracer.sink.file, got "
       "number");
+}
+
+TEST_F(PicturesTest, SeveralSinksGetTheSameInOrder) {
+  EXPECT_EQ(shown("local a = tracer.sink.file('" + folder_.path("a") +
+                  "')\nlocal b = tracer.sink.file('" + folder_.path("b") +
+                  "')\nwrite:on(function() a:write('on ') end)"
+                  "\nwrite:format(function(e, buf) buf:put('x\\n') end)"
+                  "\nwrite:to(a, b, tracer.sink.stdout)"
+                  "\ntracer.at_end(function() print(b:stats().dropped) end)"),
+            "x\nx\nx\nx\n0\n");
+  EXPECT_EQ(content("a"), "on x\non x\non x\non x\n");
+  EXPECT_EQ(content("b"), "x\nx\nx\nx\n");
+}
+
+TEST_F(PicturesTest, SinksAreNamedInOneCall) {
+  EXPECT_NE(load_error(kTop + "write:to(tracer.sink.stdout)"
+                              "\nwrite:to(tracer.sink.stdout)")
+                .find("test.lua:4: probe:to: this probe has a sink already"),
+            std::string::npos);
 }
 
 TEST_F(PicturesTest, WithoutFilesASinkTakesWhatComes) {
