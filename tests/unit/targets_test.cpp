@@ -25,7 +25,7 @@ using Pids = std::set<pid_t>;
 Targets parsed(const Words& words, bool follow = true) {
   Result<Targets> targets = Targets::parse(words, follow);
   EXPECT_TRUE(targets) << targets.error().message;
-  return targets ? *targets : Targets();
+  return targets ? std::move(*targets) : Targets();
 }
 
 Error refused(const std::string& word) {

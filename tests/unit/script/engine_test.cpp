@@ -232,7 +232,8 @@ TEST_F(EngineLoadTest, TellsWhatWasDeclared) {
                 {"bytes", {64}}, {"failed", {1}}, {"fd", {1, -2}}}));
   EXPECT_EQ(probes[1].file, folder_.path("mine.bpf.c")) << "beside the script";
   EXPECT_EQ(probes[2].file, "/abs.bpf.c");
-  EXPECT_EQ(probes[3].text, "int x;");
+  // Its lines are those of the script.
+  EXPECT_EQ(probes[3].text, "\n\n\n\nint x;");
   EXPECT_EQ(probes[3].name, "test.lua:5");
 }
 
@@ -316,7 +317,7 @@ TEST_F(EngineLoadTest, RefusesProbesAndHandlersOnceTheTraceRuns) {
 TEST_F(EngineLoadTest, FindsModulesBesideTheScriptAlone) {
   folder_.write("mine.lua", "return { answer = 42 }");
   EXPECT_EQ(load_error("error('got ' .. require('mine').answer, 0)").message,
-            "got 42");
+            "test.lua:1: got 42");
   EXPECT_NE(load_error("require 'no.such.module'").message.find("not found"),
             std::string::npos);
 }
@@ -565,7 +566,8 @@ TEST_F(EngineTest, SuggestsTheFieldThatWasMeant) {
   EXPECT_EQ(
       run_error(kTop + "\nwrite:on(function(e) return e.dta end)").message,
       "test.lua:4: no field \"dta\" in the event write; did you mean "
-      "\"data\"? (it has: cgroup, comm, cpu, data, event, exe, fd, pid, ppid, tid, "
+      "\"data\"? (it has: cgroup, comm, cpu, data, event, exe, fd, pid, ppid, "
+      "tid, "
       "time, truncated, ts, user)" +
           kAtTheEvent);
 }

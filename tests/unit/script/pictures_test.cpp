@@ -179,9 +179,9 @@ TEST_F(PicturesTest, OnATerminalABatchShowsWhatItsLastEventDoes) {
 }
 
 TEST_F(PicturesTest, ShowsNothingElse) {
-  EXPECT_EQ(
-      load_error(kTop + "tracer.show(5)"),
-      "test.lua:3: tracer.show: a picture or a text expected, got number");
+  EXPECT_EQ(load_error(kTop + "tracer.show(5)"),
+            "test.lua:3: tracer.show: a picture (of tracer.table, "
+            "tracer.histogram) or a text expected, got number");
 }
 
 TEST_F(PicturesTest, NothingIsShownBeforeTheTraceRuns) {
@@ -196,7 +196,8 @@ TEST_F(PicturesTest, NothingIsShownBeforeTheTraceRuns) {
 
 TEST_F(PicturesTest, AProbeIsNoPicture) {
   EXPECT_EQ(load_error(kTop + "tracer.show(write)"),
-            "test.lua:3: tracer.show: a picture or a text expected, got table");
+            "test.lua:3: tracer.show: a picture (of tracer.table, "
+            "tracer.histogram) or a text expected, got table");
   make({.emit = [](std::string_view) {}, .on_limit = [] {}});
   EXPECT_EQ(
       load_error(kTop + "write:to(write)"),
