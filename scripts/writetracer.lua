@@ -134,10 +134,24 @@ local function put_target(e, buf)
   end
 end
 
+--- How long a text is without the line ends behind it. By bytes: LuaJIT does
+--- not compile patterns.
+local function kept_length(text)
+  local length = #text
+  while length > 0 do
+    local byte = text:byte(length)
+    if byte ~= 10 and byte ~= 13 then
+      break
+    end
+    length = length - 1
+  end
+  return length
+end
+
 local function put_line(e, buf)
   local data, comm = e.data, e.comm
   if not opt.keep_newlines then
-    data = data:match("^(.-)[\r\n]*$")
+    data = data:sub(1, kept_length(data))
   end
   local latin1 = not (json.valid(data) and json.valid(comm))
   buf:put('{"comm":')

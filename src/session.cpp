@@ -530,7 +530,7 @@ Result<void> Session::attach() {
   for (const artifact::AttachKind kind :
        {artifact::AttachKind::kTracepoint,
         artifact::AttachKind::kRawTracepoint}) {
-    for (size_t i = 0; i < probes; ++i) {
+    for (size_t i = probes; i-- > 0;) {
       TRY(modules_[i].attach(kind, tracefs_, missing));
     }
   }

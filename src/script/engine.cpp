@@ -408,8 +408,8 @@ Error Engine::take_error() {
     }
     lua_pop(lua_, 2);
   } else {
-    // Out of memory, or an error in the error handler.
-    error.message = pop_text(lua_);
+    // Out of memory, or no stack left even for on_error: nobody knows the line.
+    error.message = script_ + ": " + pop_text(lua_);
   }
   return error;
 }
@@ -417,6 +417,7 @@ Error Engine::take_error() {
 Result<Declared> Engine::load(const ScriptFile& script,
                               const std::vector<std::string>& arguments,
                               const std::vector<BaseOption>& base) {
+  script_ = script.name;
   Result<std::string> text =
       script.text ? Result<std::string>(*script.text) : read_file(script.path);
   if (!text) {

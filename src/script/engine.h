@@ -264,6 +264,7 @@ class Engine {
   std::optional<format::Clock> clock_;
   format::TimeStyle time_ = format::TimeStyle::kNone;
   bool is_over_ = false;  // the script shall see no more events
+  std::string script_ = "Lua library";  // as the user named it
   bool replay_ = false;
   bool endless_ = false;
   bool in_batch_ = false;

@@ -74,8 +74,10 @@ class Every(LifeTest):
         result = harness.tracer("replay", trc, path)
         self.assertEqual(result.status, 0, result.err)
         counts = [int(line) for line in result.out.split()]
-        self.assertIn(len(counts), range(2, 6), counts)
+        # Its sleeps may take longer, never less.
+        self.assertGreaterEqual(len(counts), 2, counts)
         self.assertEqual(counts, sorted(counts))
+        self.assertLessEqual(counts[-1], 4)
 
     def test_an_error_in_a_timer_has_its_line(self):
         path = self.script('write:on(function() end)\n'

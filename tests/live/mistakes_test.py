@@ -171,7 +171,9 @@ IN_HANDLERS = [
     (on("error()"), "an error that is a nil"),
     (on("error(true)"), "an error that is a boolean"),
     (on("assert(io.open('/no/such'))"), "No such file"),
-    (on("local function f(x) return 1 + f(x) end f(1)"), "stack overflow"),
+    # Not always with its line: there may be no stack left to find it out.
+    (on("local function f(x) return 1 + f(x) end f(1)").replace(" --!", ""),
+     "stack overflow"),
     (on("coroutine.yield(1)"), "yield"),
     (on("coroutine.wrap(function() error('inside') end)()"), "inside"),
     (on("os.exit(7)"), "tracer.stop"),
