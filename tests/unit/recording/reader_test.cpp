@@ -260,7 +260,8 @@ TEST(Reader, IsHonestAboutRandomChanges) {
           break;
       }
     }
-    const Story story = read_story(file_of(bytes), round % 3, UINT64_MAX);
+    const Story story = read_story(
+        file_of(bytes), static_cast<uint64_t>(round) % 3, UINT64_MAX);
     expect_honest(story, whole, "round " + std::to_string(round));
   }
 }

@@ -78,9 +78,9 @@ class PicturesTest : public testing::Test {
                       format::Clock(kNoon, 0));
     EXPECT_TRUE(bound) << bound.error().message;
     EXPECT_TRUE(sinks_.start([] {}));
-    for (const uint64_t second : {1, 2}) {
+    for (const uint64_t second : {1U, 2U}) {
       events::Batch batch;
-      for (const uint64_t half : {0, 1}) {
+      for (const uint64_t half : {0U, 1U}) {
         Sample{.ts = second * 1'000'000'000 + half * 500'000'000,
                .own = raw(int32_t{1}) + "x\n"}
             .add_to(batch);
