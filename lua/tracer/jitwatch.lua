@@ -28,6 +28,8 @@ local PASSING = {
   ["inner loop in root trace"] = true,
   ["loop unroll limit reached"] = true,
   ["trace too short"] = true,
+  -- An error is told as such; otherwise somebody interrupted.
+  ["error thrown or hook called during recording"] = true,
 }
 
 -- What to do, by what is not compiled; a name may be a prefix.
