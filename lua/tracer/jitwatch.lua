@@ -111,19 +111,21 @@ local function on_record(_, func, pc)
   end
 end
 
---- The line of the script that is being executed: a trace may begin in the
---- library.
+--- Is it the loop over events that runs? Timers and the end may take their time.
+--- Second: the line of the script that is being executed, for a trace may begin
+--- in the library.
 local function running_place()
+  local found
   for level = 3, 250 do
     local info = debug.getinfo(level, "Sl")
     if not info then
-      return nil
+      return false
+    elseif info.source == "=loop" then
+      return true, found
     end
-    local place = place_of(info)
-    if place then
-      return place
-    end
+    found = found or place_of(info)
   end
+  return false
 end
 
 --- Why LuaJIT gave up, and what to do about it.
@@ -174,8 +176,9 @@ end
 
 local function on_trace(what, number, func, pc, code, detail)
   if what == "start" then
-    attempt = { place = running_place(),
-      is_loop = not code and util.funcinfo(func).source == "=loop" }
+    local in_loop, place = running_place()
+    attempt = in_loop and { place = place,
+      is_loop = not code and util.funcinfo(func).source == "=loop" } or nil
   elseif attempt and what == "stop" then
     finished(number)
     attempt = nil
