@@ -867,8 +867,11 @@ Result<void> Session::listen(const script::Service& service) {
 
 /// A few at a time: events do not wait for those who ask.
 void Session::answer_requests() {
+  if (!server_.is_open()) {
+    return;
+  }
   constexpr int kAtOnce = 16;
-  for (int i = 0; i < kAtOnce && server_.is_open(); ++i) {
+  for (int i = 0; i < kAtOnce; ++i) {
     const std::optional<control::Exchange> exchange = server_.take();
     if (!exchange) {
       return;
@@ -893,6 +896,7 @@ void Session::answer_requests() {
       log::warn("a request failed: " + reply.error().message);
     }
   }
+  // There may be more; but events come first.
   queue_.wake();
 }
 

@@ -155,5 +155,34 @@ class Feedback(LiveTest):
         self.assertRegex(result.err, f"tracer: .*{cat.pid}.* named")
 
 
+class Idle(LiveTest):
+
+    def cpu_seconds(self, pid):
+        """Of all threads, as the scheduler has it."""
+        return sum(int(self.read_proc(f"{pid}/task/{task}/schedstat").split()[0])
+                   for task in os.listdir(f"/proc/{pid}/task")) / 1e9
+
+    def read_proc(self, name):
+        with open(f"/proc/{name}") as file:
+            return file.read()
+
+    def test_a_tracer_sleeps_while_nothing_happens(self):
+        # A loop that does not wait would take all of a CPU.
+        with harness.Target("flood", "-g", 100, 1, 1) as target:
+            target.wait_until_ready()
+            with harness.Attached("run", "-o", self.path("out"), "writesnoop",
+                                  target.pid) as tracer:
+                tracer.wait_until_ready()
+                before = self.cpu_seconds(tracer.pid)
+                with harness.Attached("run", "-d", "2s", "-o", "/dev/null",
+                                      "writesnoop", target.pid) as clock:
+                    clock.wait()
+                used = self.cpu_seconds(tracer.pid) - before
+                target.go()
+                target.wait()
+                self.assertEqual(tracer.wait().status, 0)
+        self.assertLess(used, 0.2)
+
+
 if __name__ == "__main__":
     harness.main()

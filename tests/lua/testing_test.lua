@@ -1,31 +1,10 @@
 -- SPDX-License-Identifier: Apache-2.0
 
+local made = require "made"
 local specs = require "tracer.testing.specs"
 local t = require "tracer.testing"
 
-local TOP = 'local tracer = require "tracer"\n' ..
-  'local write = tracer.probe("write")\n'
-
---- Calls `use` with the name of a file that holds `text`.
-local function with_file(text, use)
-  local path = os.tmpname()
-  local file = assert(io.open(path, "w"))
-  file:write(text)
-  file:close()
-  local worked, a, b, c = pcall(use, path)
-  os.remove(path)
-  if not worked then
-    error(a, 0)
-  end
-  return a, b, c
-end
-
---- Runs a script that begins with TOP.
-local function run(text, options)
-  return with_file(TOP .. text, function(path)
-    return t.run(path, options)
-  end)
-end
+local run, with_file = made.run, made.with_file
 
 describe("run", function()
   it("fills in what an event leaves out", function()
@@ -212,7 +191,7 @@ end)]])
   end)
 
   it("shows why the script failed, too", function()
-    local report = with_file(TOP .. "write:on(function(e) error('oh') end)",
+    local report = with_file(made.TOP .. "write:on(function(e) error('oh') end)",
       function(path)
         return report_of(([[
           local run = require("tracer.testing").run(%q, { events = { {} } })
