@@ -62,7 +62,11 @@ TRACEPOINT_PROBE(syscalls, sys_enter_write) {
   sizes.atomic_increment(bpf_log2l(size));
   of_fd.fd = args->fd;
   of_fd.slot = bpf_log2l(size);
-  by_fd.atomic_increment(of_fd);
+  /* increment() of two CPUs that both find no entry counts one of them. */
+  count = by_fd.lookup_or_try_init(&of_fd, &zero);
+  if (count) {
+    __sync_fetch_and_add(count, 1);
+  }
   first.push(&size, 0);
   last.push(&one, BPF_EXIST);
   recent.update(&size, &size);
