@@ -263,7 +263,7 @@ class Engine {
   int runtime_ = 0;  // registry reference to lua/tracer/runtime.lua
   std::optional<format::Clock> clock_;
   format::TimeStyle time_ = format::TimeStyle::kNone;
-  bool is_over_ = false;  // the script shall see no more events
+  bool is_over_ = false;                // the script shall see no more events
   std::string script_ = "Lua library";  // as the user named it
   bool replay_ = false;
   bool endless_ = false;
