@@ -109,53 +109,41 @@ end
 -- The name service is asked once for each; a replay has names from its
 -- recording, which may tell one later than it is first asked for.
 local MOST_NAMES = 4096
-local users, user_count = {}, 0
-local groups, group_count = {}, 0
 
-local function found()
-  return ffi.string(C.tracer_last_text(engine),
-    tonumber(C.tracer_last_size(engine)))
+--- The function that gives the name behind a number; `find` asks for it.
+local function namer(what, find)
+  local names, count = {}, 0
+  return function(id)
+    check(what, id)
+    local name = names[id]
+    if name then
+      return name
+    end
+    find(id)
+    name = ffi.string(C.tracer_last_text(engine),
+      tonumber(C.tracer_last_size(engine)))
+    if not output.replay then
+      if count == MOST_NAMES then
+        names, count = {}, 0
+      end
+      names[id] = name
+      count = count + 1
+    end
+    return name
+  end
 end
 
 --- The name of a user, or the number as text if there is none.
----@param uid integer
----@return string
-function M.user(uid)
-  check("user", uid)
-  local name = users[uid]
-  if name then
-    return name
-  end
+---@type fun(uid: integer): string
+M.user = namer("user", function(uid)
   C.tracer_find_user(engine, uid)
-  name = found()
-  if not output.replay then
-    if user_count == MOST_NAMES then
-      users, user_count = {}, 0
-    end
-    users[uid] = name
-    user_count = user_count + 1
-  end
-  return name
-end
+end)
 
 --- The name of a group, or the number as text if there is none, and in a
 --- replay.
----@param gid integer
----@return string
-function M.group(gid)
-  check("group", gid)
-  local name = groups[gid]
-  if name then
-    return name
-  end
+---@type fun(gid: integer): string
+M.group = namer("group", function(gid)
   C.tracer_find_group(engine, gid)
-  name = found()
-  if group_count == MOST_NAMES then
-    groups, group_count = {}, 0
-  end
-  groups[gid] = name
-  group_count = group_count + 1
-  return name
-end
+end)
 
 return M

@@ -9,46 +9,50 @@ local util = require "jit.util"
 
 local M = {}
 
-local has_name -- below
+local look -- below
 
---- Is one of the `wanted` among the constants of a function or prototype?
-local function in_constants(fn, wanted)
+--- Looks through the constants of a function or prototype.
+local function look_in_constants(fn, wanted, found)
   -- They are numbered downwards from -1; the last is followed by nil.
   local i = -1
   local constant = util.funck(fn, i)
   while constant ~= nil do
-    if has_name(constant, wanted) then
-      return true
-    end
+    look(constant, wanted, found)
     i = i - 1
     constant = util.funck(fn, i)
   end
-  return false
 end
 
-function has_name(constant, wanted)
+local function note(name, wanted, found)
+  local what = wanted[name]
+  if what then
+    found[what] = true
+  end
+end
+
+function look(constant, wanted, found)
   local kind = type(constant)
   if kind == "string" then
-    return wanted[constant] == true
+    note(constant, wanted, found)
   elseif kind == "proto" then
-    return in_constants(constant, wanted)
+    look_in_constants(constant, wanted, found)
   elseif kind == "table" then
     -- { "pid", "user" } is one constant.
     for key, value in pairs(constant) do
-      if wanted[key] or wanted[value] then
-        return true
-      end
+      note(key, wanted, found)
+      note(value, wanted, found)
     end
   end
-  return false
 end
 
---- Does one of the names stand in the function, or in one inside of it?
+--- What the names stand for that occur in a function's text, or in those inside
+--- of it: found["processes"] is true if "user" does, and wanted.user is
+--- "processes".
 ---@param fn function
----@param wanted table<string, true>
----@return boolean
-function M.occur(fn, wanted)
-  return in_constants(fn, wanted)
+---@param wanted table<string, any>
+---@param found table<any, true> what is found is added here
+function M.find(fn, wanted, found)
+  look_in_constants(fn, wanted, found)
 end
 
 --- Calls `seen` with the chunk of each module that is loaded from now on,

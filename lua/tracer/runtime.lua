@@ -457,23 +457,19 @@ local function environment()
   })
 end
 
--- Fields of events for which there must be a table of processes.
-local PROCESS_FIELDS = { user = true, exe = true, cgroup = true }
-
--- What shows that a script wants the payload of its events.
-local PAYLOAD_FIELDS = { data = true, truncated = true }
-
--- What shows that a handler may end the trace, or that targets may change.
-local STOP, TARGETS = { stop = true }, { targets = true }
-local stops, targets = false, false
+-- What the names in a script's text show that it wants: the table of processes,
+-- the payload of events, maps, to end the trace in a handler, to change targets.
+local WANTED = {
+  user = "processes", exe = "processes", cgroup = "processes",
+  data = "payload", truncated = "payload",
+  map = "maps", stop = "stops", targets = "targets",
+}
+local asked = {}
 
 --- Targets may change in this run, though the script's text does not say so.
 function M.let_targets_change()
-  targets = true
+  asked.targets = true
 end
-
--- What shows that a script reads maps.
-local MAP_FIELDS = { map = true }
 
 --- A probe without handlers shows all there is.
 local function shows_whole_events()
@@ -497,18 +493,10 @@ function M.load(r)
   end
   local globals = environment()
   setfenv(chunk, globals)
-  local processes, payload, maps = false, false, false
-  local function look(code)
-    stops = stops or names.occur(code, STOP)
-    targets = targets or names.occur(code, TARGETS)
-    processes = processes or names.occur(code, PROCESS_FIELDS)
-    payload = payload or names.occur(code, PAYLOAD_FIELDS)
-    maps = maps or names.occur(code, MAP_FIELDS)
-  end
-  look(chunk)
+  names.find(chunk, WANTED, asked)
   local stop = names.watch(r.library, function(module)
     setfenv(module, globals)
-    look(module)
+    names.find(module, WANTED, asked)
   end)
   chunk()
   stop()
@@ -520,9 +508,9 @@ function M.load(r)
     intervals[i] = timer.interval
   end
   return { probes = sources, base = parsed.base, timers = intervals,
-    positionals = parsed.positionals, processes = processes,
-    targets = targets,
-    payload = payload or shows_whole_events(), maps = maps }
+    positionals = parsed.positionals, processes = asked.processes,
+    targets = asked.targets, maps = asked.maps,
+    payload = asked.payload or shows_whole_events() }
 end
 
 --- Makes the loop over events. `run` has: json (boolean), prefix (boolean: a
@@ -539,7 +527,7 @@ function M.bind(run)
       rawset(bound.probe, "bound_", bound)
     end
   end
-  run.stop = stops
+  run.stop = asked.stops
   output.json, output.prefix, output.replay = run.json, run.prefix, run.replay
   output.is_bound = true
   loop = event.loop(run, out)
