@@ -137,6 +137,9 @@ Result<int> Session::check() {
     TRY(write_all(1, describe(declared_.probes[i].name, artifacts_[i])));
   }
   std::vector<std::string> warnings = TRY(verify(able));
+  // A child does not inherit the memory of rings, so it must not free it.
+  control_.reset();
+  rings_ = {};
   const pid_t child = fork();
   if (child != 0) {
     return child < 0 ? fail_errno("fork", errno) : status_of(child);

@@ -11,7 +11,7 @@ write:on(function(e)
     of_command = tracer.hist()
     sizes[e.comm] = of_command
   end
-  of_command:add(e.ret)
+  of_command:add(e.size)
 end)
 
 tracer.at_end(function()

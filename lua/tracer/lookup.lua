@@ -1,7 +1,9 @@
 -- SPDX-License-Identifier: Apache-2.0
 --
 -- The names of numbers: errors, signals, system calls, users, groups. Each is
--- looked up once.
+-- looked up once. LuaJIT does not compile the look-up of a number beyond any
+-- array (negative, or 2^27 and more) in a table that has an array, hence
+-- MOST_KNOWN and the negative keys of users and groups.
 
 local core = require "tracer.core"
 local ffi = require "ffi"
@@ -28,6 +30,13 @@ local engine = ffi.cast("void *", core.engine)
 
 local M = {}
 
+-- Errors, signals and system calls have smaller numbers than this.
+local MOST_KNOWN = 4096
+
+local function is_known(number)
+  return number >= 0 and number < MOST_KNOWN
+end
+
 local function check(name, number)
   if type(number) ~= "number" then
     error(("tracer.%s: a number expected, got %s"):format(name, type(number)),
@@ -44,6 +53,9 @@ local errors = {}
 function M.errno(number)
   check("errno", number)
   number = abs(number)
+  if not is_known(number) then
+    return format("errno %d", number)
+  end
   local name = errors[number]
   if name then
     return name
@@ -69,6 +81,9 @@ end
 ---@return string
 function M.signal(number)
   check("signal", number)
+  if not is_known(number) then
+    return format("signal %d", number)
+  end
   local name = signals[number]
   if name then
     return name
@@ -90,14 +105,14 @@ local calls = {}
 ---@return string
 function M.syscall(number)
   check("syscall", number)
+  if not is_known(number) then
+    return format("syscall_%d", number)
+  end
   local name = calls[number]
   if name then
     return name
   end
-  local known
-  if number >= 0 and number < 2 ^ 32 then
-    known = C.tracer_syscall_name(number)
-  end
+  local known = C.tracer_syscall_name(number)
   if known == nil then
     return format("syscall_%d", number)
   end
@@ -115,7 +130,7 @@ local function namer(what, find)
   local names, count = {}, 0
   return function(id)
     check(what, id)
-    local name = names[id]
+    local name = names[-1 - id]
     if name then
       return name
     end
@@ -126,7 +141,7 @@ local function namer(what, find)
       if count == MOST_NAMES then
         names, count = {}, 0
       end
-      names[id] = name
+      names[-1 - id] = name
       count = count + 1
     end
     return name

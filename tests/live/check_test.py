@@ -44,6 +44,22 @@ class Good(CheckTest):
                                 r"(?m)^all well$")
                 self.assertEqual(result.err, "")
 
+    def test_every_example_is_well(self):
+        for path in sorted((SCRIPTS / "../docs/examples").glob("*.lua")):
+            with self.subTest(script=path.name):
+                self.assertSays(harness.tracer("check", str(path)), OK,
+                                r"(?m)^all well$")
+
+    def test_names_of_wild_numbers_stay_compiled(self):
+        result = self.check(TOP + """
+local size = 0
+write:on(function(e)
+  size = size + #tracer.signal(e.fd) + #tracer.errno(e.fd)
+    + #tracer.syscall(e.fd) + #tracer.user(e.pid)
+end)
+""")
+        self.assertSays(result, OK, r"(?m)^all well$")
+
     def test_the_script_gets_its_options(self):
         self.assertSays(harness.tracer("check", "writesnoop", "--fd", "2",
                                        "--format", "json"), OK, "all well")
