@@ -108,14 +108,11 @@ static inline void begin(struct capture *c, s64 ret) {
   c->dropped = 0;
 }
 
-/* Whether a call is for us, cheapest first, and the header of its event. NULL:
- * it is not. */
+/* Whether a call of a traced process is for us, and the header of its event.
+ * NULL: it is not. */
 static inline struct capture *accept(struct pt_regs *regs) {
   u32 fd;
   struct capture *c;
-  if (!tracer_traced()) {
-    return NULL;
-  }
   if (!P_failed && CALL_RESULT(regs) < 0) {
     return NULL;
   }
@@ -316,13 +313,20 @@ int write_step(struct pt_regs *ctx) {
 }
 
 int write_call(struct pt_regs *ctx) {
-  struct pt_regs *regs = tracer_registers();
-  struct capture *c = accept(regs);
-  u64 call = CALL_NUMBER(regs);
-  s64 ret = CALL_RESULT(regs);
+  struct pt_regs *regs;
+  struct capture *c;
+  u64 call;
+  s64 ret;
+  if (!tracer_traced()) {
+    return 0;
+  }
+  regs = tracer_registers();
+  c = accept(regs);
   if (!c) {
     return 0;
   }
+  call = CALL_NUMBER(regs);
+  ret = CALL_RESULT(regs);
   begin(c, ret);
   if (call == CALL_WRITE || call == CALL_PWRITE64 || call == CALL_SENDTO) {
     u64 length = CLAMP(c->want, RECORD);
@@ -373,9 +377,13 @@ ATTACH(write_call, "tracepoint:syscalls:sys_exit_sendmmsg");
 /* Calls that move bytes past all of the above. They are only counted, so that
  * the end of the trace can say what it did not show. */
 int write_unseen(struct pt_regs *ctx) {
-  struct pt_regs *regs = tracer_registers();
+  struct pt_regs *regs;
   struct tracer_stats *stats;
-  if (CALL_RESULT(regs) <= 0 || !tracer_traced()) {
+  if (!tracer_traced()) {
+    return 0;
+  }
+  regs = tracer_registers();
+  if (CALL_RESULT(regs) <= 0) {
     return 0;
   }
   stats = tracer_counts();

@@ -123,6 +123,7 @@ struct tracer_control {
   u32 bell;     /* the reader sleeps: wake it, once */
   u64 alive;    /* traced processes in tracer_tree */
   u64 entering; /* a tree is being entered: note births outside it */
+  u32 changes;  /* counts, from 1: who changed tracer_tree adds 1 thereafter */
 };
 BPF_F_TABLE("array", u32, struct tracer_control, tracer_control, 1,
             BPF_F_MMAPABLE);
@@ -151,6 +152,11 @@ BPF_PERCPU_ARRAY(tracer_stats, struct tracer_stats, 1);
  * children are traced (the tracer itself and what carries its output). */
 #define TRACER_HIDDEN 0x80000000
 BPF_HASH(tracer_tree, u32, u32, 32768);
+
+/* The last answer that tracer_tree gave on this CPU, for most questions are the
+ * same as the one before: 32 bits process, 31 bits tracer_control.changes, 1
+ * bit whether it is traced. One word, for programs may interrupt each other. */
+BPF_PERCPU_ARRAY(tracer_last, u64, 1);
 
 /* Child and parent, while a tree is being entered, where the parent is not in
  * it: it may be one that belongs there, and end before it is found. */
@@ -185,53 +191,72 @@ static inline struct tracer_control *tracer_shared(void) {
   return tracer_control.lookup(&zero);
 }
 
-/* Is this process traced, and the trace still on? */
-static inline bool tracer_traces(u32 tgid) {
-  if (P_tracer_select == 1) {
-    if (tgid != RUN_TARGET) {
-      return false;
-    }
-  } else {
-    u32 *traced = tracer_tree.lookup(&tgid);
-    if (P_tracer_select == 2) {
-      if (!traced || *traced & TRACER_HIDDEN) {
-        return false;
-      }
-    } else if (traced) {
-      return false;
-    }
-  }
-  struct tracer_control *control = tracer_shared();
-  return control && !control->off;
-}
-
-/* Is the current process traced, and the trace still on? */
-static inline bool tracer_traced(void) {
-  return tracer_traces(bpf_get_current_pid_tgid() >> 32);
-}
+/* Helpers whose answer is the same as long as a program runs: `const` has each
+ * called once, however often it is asked. A call costs as much as many loads,
+ * and where the CPU must not predict returns several times that. */
+static struct task_struct *(*tracer_current)(void)
+    __attribute__((const)) = (void *)BPF_FUNC_get_current_task_btf;
+static u32 (*tracer_cpu)(void)
+    __attribute__((const)) = (void *)BPF_FUNC_get_smp_processor_id;
 
 /* The current thread. Without the cast the verifier looks for a list of what it
  * may trust, through all types of the kernel by name, at each pointer that is
  * loaded from it: two milliseconds at every start. */
 #if defined(KFUNC_bpf_rdonly_cast) && defined(TYPE_task_struct)
-static void *(*tracer_cast)(u64 object,
-                            u32 type) = (void *)KFUNC_bpf_rdonly_cast;
+static void *(*tracer_cast)(u64 object, u32 type)
+    __attribute__((const)) = (void *)KFUNC_bpf_rdonly_cast;
 static inline struct task_struct *tracer_task(void) {
-  return tracer_cast(bpf_get_current_task(), TYPE_task_struct);
+  return tracer_cast((u64)tracer_current(), TYPE_task_struct);
 }
 #else
-static inline struct task_struct *tracer_task(void) {
-  return (struct task_struct *)bpf_get_current_task_btf();
-}
+static inline struct task_struct *tracer_task(void) { return tracer_current(); }
 #endif
+
+/* Does tracer_tree say that this process is traced? */
+static inline bool tracer_selects(struct tracer_control *control, u32 tgid) {
+  u32 zero = 0;
+  /* Read before the tree: an answer that is older than it seems is asked for
+   * again, not kept. */
+  u64 question =
+      (u64)tgid << 32 | (u32)(*(volatile u32 *)&control->changes << 1);
+  u64 *last = tracer_last.lookup(&zero);
+  u64 answer = last ? *(volatile u64 *)last : 0;
+  u32 *in_tree;
+  bool traced;
+  if ((answer & ~1ULL) == question) {
+    return answer & 1;
+  }
+  in_tree = tracer_tree.lookup(&tgid);
+  traced =
+      P_tracer_select == 2 ? in_tree && !(*in_tree & TRACER_HIDDEN) : !in_tree;
+  if (last) {
+    *(volatile u64 *)last = question | traced;
+  }
+  return traced;
+}
+
+/* Is this process traced, and the trace still on? */
+static inline bool tracer_traces(u32 tgid) {
+  struct tracer_control *control = tracer_shared();
+  if (!control || control->off) {
+    return false;
+  }
+  return P_tracer_select == 1 ? tgid == RUN_TARGET
+                              : tracer_selects(control, tgid);
+}
+
+/* Is the current process traced, and the trace still on? */
+static inline bool tracer_traced(void) {
+  return tracer_traces(tracer_task()->tgid);
+}
 
 /* The registers with which the current thread entered the kernel. */
 static inline struct pt_regs *tracer_registers(void) {
-  return (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+  return (struct pt_regs *)bpf_task_pt_regs(tracer_current());
 }
 
 static inline void tracer_mark(u64 ts) {
-  u32 cpu = bpf_get_smp_processor_id();
+  u32 cpu = tracer_cpu();
   struct tracer_marker *marker = tracer_markers.lookup(&cpu);
   if (marker) {
     *(volatile u64 *)&marker->ts = ts;
@@ -242,21 +267,32 @@ static inline void tracer_mark(u64 ts) {
  * that called tracer_begin() calls this before it ends. */
 static inline void tracer_end(void) { tracer_mark(0); }
 
+/* A thread's name, without the helper's three calls. */
+static inline void tracer_copy_comm(char *to, const char *from) {
+  const u64 *words = (const u64 *)from;
+  u64 first = words[0];
+  u64 second = words[1];
+  u32 *halves = (u32 *)to;
+  halves[0] = first;
+  halves[1] = first >> 32;
+  halves[2] = second;
+  halves[3] = second >> 32;
+}
+
 /* Fills what an event begins with. `event` starts with EVENT_HEADER, `id` is
  * EVENT_ID_name. */
 static inline void tracer_begin(void *event, u32 id) {
   struct tracer_header *header = event;
-  u64 pid_tgid = bpf_get_current_pid_tgid();
   struct task_struct *task = tracer_task();
   tracer_mark(1);
   header->ts = bpf_ktime_get_ns();
   tracer_mark(header->ts);
   header->type = RUN_FIRST_EVENT + id;
-  header->cpu = bpf_get_smp_processor_id();
-  header->pid = pid_tgid >> 32;
-  header->tid = pid_tgid;
+  header->cpu = tracer_cpu();
+  header->pid = task->tgid;
+  header->tid = task->pid;
   header->ppid = task->real_parent->tgid;
-  bpf_get_current_comm(&header->comm, sizeof(header->comm));
+  tracer_copy_comm(header->comm, task->comm);
 }
 
 /* Wakes the reader if it sleeps. */
@@ -357,6 +393,7 @@ int tracer_on_fork(struct bpf_raw_tracepoint_args *ctx) {
     tracer_births.delete(&child_tgid);
   }
   if (tracer_tree.insert(&child_tgid, &target) == 0) {
+    __sync_fetch_and_add(&control->changes, 1);
     __sync_fetch_and_add(&control->alive, 1);
   } else {
     stats->unfollowed++;
@@ -381,7 +418,11 @@ int tracer_on_exit(struct bpf_raw_tracepoint_args *ctx) {
   }
   /* Two last threads may both find nobody alive: only one can delete. */
   counted = !(*traced & TRACER_HIDDEN);
-  if (tracer_tree.delete(&tgid) == 0 && counted) {
+  if (tracer_tree.delete(&tgid) != 0) {
+    return 0;
+  }
+  __sync_fetch_and_add(&control->changes, 1);
+  if (counted) {
     __sync_fetch_and_add(&control->alive, -1);
     if (control->alive == 0) {
       tracer_wake(ctx, control);

@@ -10,7 +10,10 @@ namespace tracer::bpf {
 
 Result<Control> Control::map(int map_fd) {
   const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
-  return Control(TRY(Mapping::map(map_fd, page, PROT_READ | PROT_WRITE)));
+  Control control(TRY(Mapping::map(map_fd, page, PROT_READ | PROT_WRITE)));
+  // Nobody remembers anything yet, and what they have in its place is 0.
+  control.tree_changed();
+  return control;
 }
 
 void Control::switch_off() {
@@ -38,6 +41,10 @@ uint64_t Control::alive() const {
 void Control::add_alive(int64_t difference) {
   std::atomic_ref(words()->alive)
       .fetch_add(static_cast<uint64_t>(difference), std::memory_order_seq_cst);
+}
+
+void Control::tree_changed() {
+  std::atomic_ref(words()->changes).fetch_add(1, std::memory_order_seq_cst);
 }
 
 }  // namespace tracer::bpf

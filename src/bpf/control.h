@@ -32,12 +32,16 @@ class Control {
   [[nodiscard]] uint64_t alive() const;
   void add_alive(int64_t difference);
 
+  /// The tree was changed: what probes remember of it is not right any more.
+  void tree_changed();
+
  private:
   struct Words {
     uint32_t off;
     uint32_t bell;
     uint64_t alive;
     uint64_t entering;
+    uint32_t changes;
   };
   explicit Control(Mapping mapping) : mapping_(std::move(mapping)) {}
   [[nodiscard]] Words* words() const {

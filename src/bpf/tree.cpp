@@ -31,6 +31,7 @@ bool Tree::insert(pid_t pid, pid_t target, bool traced) {
     }
     return false;
   }
+  control_->tree_changed();
   if (traced) {
     control_->add_alive(1);
   }
@@ -50,8 +51,12 @@ void Tree::move(pid_t pid, pid_t target) {
 void Tree::erase(pid_t pid) {
   const auto key = static_cast<uint32_t>(pid);
   uint32_t value = 0;
-  if (bpf_map_lookup_elem(map_, &key, &value) == 0 &&
-      bpf_map_delete_elem(map_, &key) == 0 && (value & kHidden) == 0) {
+  if (bpf_map_lookup_elem(map_, &key, &value) != 0 ||
+      bpf_map_delete_elem(map_, &key) != 0) {
+    return;
+  }
+  control_->tree_changed();
+  if ((value & kHidden) == 0) {
     control_->add_alive(-1);
   }
 }
