@@ -30,8 +30,10 @@ local write = tracer.probe("write", {
 })
 
 write:format(function(e, buf)
+  local name = NAME[e.fd]
   e:quote("comm", buf)
-  buf:put(" (", e.pid, ",", e.ppid, ") ", NAME[e.fd] or "FD " .. e.fd, " >> ")
+  buf:put(" (", e.pid, ",", e.ppid, ") ", name or "FD ", name and "" or e.fd,
+    " >> ")
   e:quote("data", buf)
   if e.ret < 0 then
     buf:put(" failed: errno ", -e.ret)

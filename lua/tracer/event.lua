@@ -175,11 +175,18 @@ local time_text = ffi.new("char[?]", TIME_ROOM)
 
 local HEADER_SIZE = 44
 
+-- Of these the kernel has none above 2^22, and LuaJIT formats as an integer, in
+-- an eighth of the time, only what is one by its type.
+local SMALL = { pid = true, tid = true, ppid = true }
+local SMALL_TYPE = { kind = "int", size = 4, is_signed = true }
+
 --- The record of an event. What BCC's own C sends may have fields called as
 --- those of the header are: then they are what scripts see, and the header's
 --- get other names. Second: which members scripts do not see.
-local function own_record(record)
+local function own_record(schema, record)
   local last, members, hidden = {}, {}, {}
+  local small = #schema.types + 1
+  schema.types[small] = SMALL_TYPE
   for i, member in ipairs(record.members) do
     last[member.name] = i
   end
@@ -192,6 +199,8 @@ local function own_record(record)
       hidden[name] = true
     elseif member.offset < HEADER_SIZE and (name == "len" or name == "type") then
       hidden[name] = true
+    elseif member.offset < HEADER_SIZE and SMALL[name] then
+      members[i] = setmetatable({ type = small }, { __index = member })
     end
   end
   return setmetatable({ members = members }, { __index = record }), hidden
@@ -219,7 +228,7 @@ local function event_type(schema, declaration, has_processes, payload_is_off)
     instead.data = missing_getter("data")
     quoters.data = instead.data
   end
-  local record, hidden = own_record(schema.types[declaration.type])
+  local record, hidden = own_record(schema, schema.types[declaration.type])
   schema.types[declaration.type] = record
   local name, stored = ctype.declare_record(schema, declaration.type, {
     name = "the event " .. declaration.name,

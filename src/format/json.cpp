@@ -142,7 +142,7 @@ JsonPlan::JsonPlan(const events::Schema& schema, const events::EventType& event,
         if (member.name == "ts" && !is_hidden("time")) {
           literal((first ? "" : ",") + quoted("time"));
           first = false;
-          steps_.push_back({.op = Op::kTime});
+          add({.op = Op::kTime});
           fixed_room_ += Clock::kRoom;
         }
       }
@@ -155,21 +155,26 @@ JsonPlan::JsonPlan(const events::Schema& schema, const events::EventType& event,
     const events::Type& last = schema.types[own.members.back().type];
     if (is_char_array(schema, last) && last.count == 0) {
       literal("," + quoted("truncated"));
-      steps_.push_back({.op = Op::kCut});
+      add({.op = Op::kCut});
     }
   }
-  texts_.resize(texts_.size() + kBlock);
+  add({.op = Op::kNothing});
 }
 
-void JsonPlan::literal(const std::string& text) {
-  fixed_room_ += text.size() + kBlock;
-  if (steps_.empty() || steps_.back().op != Op::kLiteral) {
-    texts_.resize((texts_.size() + kBlock - 1) / kBlock * kBlock);
-    steps_.push_back(
-        {.op = Op::kLiteral, .text = static_cast<uint32_t>(texts_.size())});
+void JsonPlan::literal(const std::string& text) { pending_ += text; }
+
+/// The step, with the literal that is due before it.
+void JsonPlan::add(Step step) {
+  step.text = static_cast<uint32_t>(texts_.size());
+  step.length = static_cast<uint32_t>(pending_.size());
+  texts_ += pending_;
+  texts_.resize((texts_.size() + kBlock - 1) / kBlock * kBlock);
+  fixed_room_ += pending_.size() + kBlock;
+  pending_.clear();
+  steps_.push_back(step);
+  if (step.op == Op::kChars || step.op == Op::kPayload) {
+    strings_.push_back(step);
   }
-  texts_ += text;
-  steps_.back().length += static_cast<uint32_t>(text.size());
 }
 
 void JsonPlan::members(const events::Schema& schema, const events::Type& record,
@@ -194,11 +199,11 @@ void JsonPlan::members(const events::Schema& schema, const events::Type& record,
 void JsonPlan::bit_field(const events::Member& member, const events::Type& type,
                          uint32_t offset) {
   fixed_room_ += 24;
-  steps_.push_back({.op = type.kind == Kind::kBool ? Op::kFlag : Op::kBits,
-                    .offset = offset + member.offset,
-                    .bit = member.bit_offset,
-                    .bits = member.bit_size,
-                    .is_signed = type.is_signed});
+  add({.op = type.kind == Kind::kBool ? Op::kFlag : Op::kBits,
+       .offset = offset + member.offset,
+       .bit = member.bit_offset,
+       .bits = member.bit_size,
+       .is_signed = type.is_signed});
 }
 
 void JsonPlan::value(const events::Schema& schema, uint32_t type_index,
@@ -210,7 +215,7 @@ void JsonPlan::value(const events::Schema& schema, uint32_t type_index,
       // Of its own: in a union the same bytes are written more than once.
       fixed_room_ += TRACER_JSON_ROOM(type.size);
     }
-    steps_.push_back({.op = op, .offset = offset, .size = type.size});
+    add({.op = op, .offset = offset, .size = type.size});
   };
   switch (type.kind) {
     case Kind::kInt:
@@ -266,17 +271,15 @@ size_t JsonPlan::format(const events::Header* event, Clock& clock,
                : std::string_view(at, strnlen(at, step.size));
   };
   bool latin1 = false;
-  for (const Step& step : steps_) {
-    if (step.op == Op::kChars || step.op == Op::kPayload) {
-      const std::string_view text = text_of(step);
-      latin1 |= tracer_utf8_valid(text.data(), text.size()) == 0;
-    }
+  for (const Step& step : strings_) {
+    const std::string_view text = text_of(step);
+    latin1 |= tracer_utf8_valid(text.data(), text.size()) == 0;
   }
   for (const Step& step : steps_) {
     const char* at = base + step.offset;
+    out = put_blocks(out, texts_.data() + step.text, step.length);
     switch (step.op) {
-      case Op::kLiteral:
-        out = put_blocks(out, texts_.data() + step.text, step.length);
+      case Op::kNothing:
         break;
       case Op::kUnsigned:
         out = put_unsigned(out, load(at, step.size));

@@ -43,7 +43,6 @@ class JsonPlan {
 
  private:
   enum class Op : uint8_t {
-    kLiteral,   // text
     kUnsigned,  // size bytes
     kSigned,
     kBits,  // bit-field: `bits` from `bit` on
@@ -54,7 +53,10 @@ class JsonPlan {
     kPayload,  // from `offset` to the end of the event
     kTime,
     kCut,
+    kNothing,  // behind the last literal
   };
+  /// What is known ahead, and the value behind it: one step for both, as
+  /// choosing what to do next takes longer than doing it.
   struct Step {
     Op op;
     uint32_t offset = 0;
@@ -62,11 +64,12 @@ class JsonPlan {
     uint32_t bit = 0;
     uint32_t bits = 0;
     bool is_signed = false;
-    uint32_t text = 0;  // kLiteral: where in texts_, and how long
+    uint32_t text = 0;  // the literal: where in texts_, and how long
     uint32_t length = 0;
   };
 
   void literal(const std::string& text);
+  void add(Step step);
   void value(const events::Schema& schema, uint32_t type, uint32_t offset);
   void members(const events::Schema& schema, const events::Type& record,
                uint32_t offset, bool& first);
@@ -74,6 +77,8 @@ class JsonPlan {
                  uint32_t offset);
 
   std::vector<Step> steps_;
+  std::vector<Step> strings_;  // those of steps_ that may be invalid UTF-8
+  std::string pending_;        // literal that no step has yet
   std::string texts_;  // of all literals, each padded to whole blocks
   size_t fixed_room_ = 64;
 };
