@@ -19,7 +19,7 @@ import subprocess
 import time
 from functools import partial
 
-from tracers import (Run, Tracer, foreign_tracers, resident_mb,
+from tracers import (HERE, Run, Tracer, foreign_tracers, resident_mb,
                      seconds_by_thread, seconds_of_cpu, wait_until_detached)
 from workload import Hogs, Writer
 
@@ -391,10 +391,11 @@ def neighbour(bench):
             base.append(untraced(writer, work, bench.quick))
         return {"base": base, "ns": ns, "ratio": ns / statistics.mean(base)}
 
+    hooks = Tracer("hooks alone", "tracer", script=str(HERE / "hooks.lua"))
     bench.measure("neighbour", [
         Case(tracer, name, lambda t=tracer, c=call: run(t, c))
         for call, name in (("write", "write"), ("getppid", "getppid"))
-        for tracer in bench.ours[:2] + bench.peers])
+        for tracer in [*bench.ours[:2], hooks, *bench.peers]])
 
 
 # --- by the stopwatch ------------------------------------------------------

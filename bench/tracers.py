@@ -30,6 +30,7 @@ class Tracer:
     script_options: tuple = ()
     missing: str = ""         # why it cannot be had here
     verb: str = "run"         # of tracer: run or record
+    script: str = "writesnoop"
 
     @property
     def is_ours(self):
@@ -86,8 +87,8 @@ class Kit:
         to_file = [] if output is None else ["-o", output]
         bcc_file = "/dev/stdout" if output is None else output
         if tracer.is_ours:
-            return ([self.tracer, tracer.verb, *to_file, *tracer.options, "writesnoop",
-                     str(pid), *tracer.script_options], {})
+            return ([self.tracer, tracer.verb, *to_file, *tracer.options,
+                     tracer.script, str(pid), *tracer.script_options], {})
         if tracer.kind == "strace":
             return (["strace", "-f", "-e", "trace=write", "-s", str(size),
                      "-p", str(pid), "-o", output or "/dev/stdout"], {})
