@@ -2,17 +2,21 @@
 """Running as a service: what the manager is told, and with which rights."""
 
 import configparser
+import json
 import os
 import re
 import select
+import shlex
 import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 import unittest
 
 import harness
+from control_test import ask, free_port
 from harness import Attached, LiveTest, Target, environment
 
 PACKAGING = os.path.join(os.path.dirname(__file__), "../../packaging")
@@ -176,6 +180,61 @@ class Units(LiveTest):
             rest = [other for other in granted if other != name]
             self.assertNotEqual(trace(rest), "nobody /dev/null\n",
                                 f"{name} is not needed")
+
+    def test_do_what_their_command_lines_say(self):
+        for unit in UNITS:
+            with self.subTest(unit=unit), \
+                    Target("flood", "-g", 3, 1, 1, user="nobody") as flood:
+                flood.wait_until_ready()
+                self.run_unit(service(unit), flood)
+
+    def run_unit(self, settings, flood):
+        """A unit's own command line, with the rights that it grants."""
+        logs = tempfile.mkdtemp(dir=self.folder)
+        manager = Manager(os.path.join(logs, "notify"))
+        self.addCleanup(manager.close)
+        rest, metrics = free_port(), free_port()
+        values = {"/usr/bin/tracer": [harness.TRACER],
+                  # Small, as above; and so an option from /etc/default.
+                  "$TRACER_OPTIONS": ["--buffer", "1M"],
+                  "9092": [str(rest)], "2112": [str(metrics)]}
+        line = settings["ExecStart"].replace("${LOGS_DIRECTORY}", logs) \
+            .replace("%i", str(flood.pid))
+        command = [word for given in shlex.split(line)
+                   for word in values.get(given, [given])]
+        bounding = ",".join(["-all"] + [
+            "+" + name.removeprefix("CAP_").lower()
+            for name in settings["CapabilityBoundingSet"].split()])
+        process = subprocess.Popen(
+            ["setpriv", "--no-new-privs", "--bounding-set", bounding, *command],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, umask=int(settings["UMask"], 8),
+            env=environment(NOTIFY_SOCKET=manager.path, LOGS_DIRECTORY=logs,
+                            WATCHDOG_USEC="30000000", LOG_LEVEL="INFO"))
+        try:
+            self.assertEqual(manager.hear(), "READY=1")
+            if "--rest-port" in command:
+                answer = ask(rest, "POST", "/pids",
+                             json.dumps({"pid": flood.pid}))
+                self.assertEqual(answer[0], 201, answer)
+            flood.go()
+            flood.wait()
+            written, = (os.path.join(logs, word[len(logs) + 1:])
+                        for word in command if word.startswith(logs))
+            harness.wait_until(lambda: os.path.exists(written) and
+                               len(open(written, "rb").readlines()) == 3,
+                               "the records of three writes")
+            self.assertEqual(os.stat(written).st_mode & 0o777, 0o600)
+            if "--rest-port" in command:  # or it ends with its process
+                self.assertIn("write_tracer_write_calls_total 3", ask(
+                    metrics, "GET", "/metrics")[1])
+                process.terminate()
+            out, err = process.communicate(timeout=harness.LIMIT)
+        finally:
+            process.kill()
+            process.wait()
+        self.assertEqual((process.returncode, out), (0, b""), err)
+        self.assertEqual(manager.hear(), "STOPPING=1")
 
 
 if __name__ == "__main__":
