@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <sys/epoll.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <csignal>
 #include <future>
 
@@ -22,6 +19,7 @@
 #include "kernel/features.h"
 #include "kernel/procfs.h"
 #include "links.h"
+#include "payload.h"
 #include "probe_request.h"
 #include "process_seeds.h"
 #include "recording/writer.h"
@@ -29,6 +27,7 @@
 #include "script_loading.h"
 #include "summary.h"
 #include "table_filter.h"
+#include "unattached.h"
 
 namespace tracer {
 namespace {
@@ -52,49 +51,6 @@ milliseconds since(steady_clock::time_point start) {
 bool has_reader_gone() {
   pollfd out{.fd = 1, .events = 0, .revents = 0};
   return poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0;
-}
-
-/// The most that one event can take of a ring. By convention the parameter
-/// `bytes` of a probe is the payload that it keeps; large ones are sent in
-/// pieces, each a record with a head of its own.
-size_t largest_event(const std::vector<artifact::Request>& requests,
-                     const std::vector<artifact::Artifact>& artifacts) {
-  constexpr size_t kFixed = 512;
-  constexpr size_t kPiece = 16000;
-  constexpr size_t kPieceHead = 48;
-  size_t largest = 0;
-  for (const artifact::Request& request : requests) {
-    const auto bytes = request.parameters.find("bytes");
-    if (bytes != request.parameters.end() && !bytes->second.empty()) {
-      largest = std::max(largest, static_cast<size_t>(bytes->second.front()));
-    }
-  }
-  // What BCC's own C sends may be a large struct.
-  for (const artifact::Artifact& artifact : artifacts) {
-    for (const events::EventType& event : artifact.schema.events) {
-      const size_t size = artifact.schema.types[event.type].size;
-      largest = std::max(largest, size > kFixed ? size : 0);
-    }
-  }
-  return kFixed + largest + (largest / kPiece + 1) * kPieceHead;
-}
-
-/// Why a function of this name has nothing that it is attached to.
-std::string why_unattached(const std::string& function) {
-  if (function.starts_with("kprobe__") || function.starts_with("kretprobe__") ||
-      function.starts_with("syscall__")) {
-    return access("/sys/bus/event_source/devices/kprobe", F_OK) == 0
-               ? "tracer attaches no kprobes"
-               : "this kernel has no kprobes";
-  }
-  for (const char* kind :
-       {"kfunc", "kretfunc", "kmod_ret", "bpf_iter", "lsm"}) {
-    if (function.starts_with(std::string(kind) + "__")) {
-      return std::string("tracer attaches no ") + kind + " programs";
-    }
-  }
-  return "its name says no place, as TRACEPOINT_PROBE would, nor does an "
-         "ATTACH";
 }
 
 const char* reason_of(Session::End end) {
@@ -122,20 +78,6 @@ const char* reason_of(Session::End end) {
       break;
   }
   return "";
-}
-
-/// Signals that are let pass before one makes us leave at once.
-volatile sig_atomic_t patience = 0;
-
-void second_signal(int) {
-  if (patience > 0) {
-    patience = patience - 1;
-    return;
-  }
-  static constexpr char kText[] =
-      "tracer: left at the second signal; results may be incomplete\n";
-  [[maybe_unused]] ssize_t done = write(2, kText, sizeof kText - 1);
-  _exit(130);
 }
 
 }  // namespace
@@ -257,10 +199,7 @@ Result<Fd> Session::open_output(const std::string& path) {
   if (!path.empty()) {
     return sinks::open_output(path, user_);
   }
-  Fd fd(fcntl(1, F_DUPFD_CLOEXEC, 3));
-  if (!fd) {
-    return fail_errno("standard output", errno);
-  }
+  Fd fd = TRY(sinks::standard_output());
   // The other end of a pipe may go while there is nothing to write. Files
   // cannot be waited for, and need not be.
   static_cast<void>(loop_->add(fd.get(), 0, [this](uint32_t events) {
@@ -294,12 +233,10 @@ Result<void> Session::open_outputs() {
   return {};
 }
 
-/// Does nobody in this run want the payload that a probe would capture? By
-/// convention that is `data`, and the parameter `bytes` says how much of it.
+/// Does nobody in this run want the payload that a probe would capture?
 bool Session::payload_is_off(const artifact::Request& request) const {
   return !declared_.payload && !options_.show.json && !records() &&
-         request.text.find("PARAM(bytes,") != std::string::npos &&
-         request.text.find("char data[];") != std::string::npos;
+         can_do_without_payload(request);
 }
 
 Result<artifact::Request> Session::make_request(
@@ -419,28 +356,6 @@ Result<void> Session::load_programs() {
   return {};
 }
 
-Result<void> Session::take_signals() {
-  sigset_t watched;
-  sigemptyset(&watched);
-  sigaddset(&watched, SIGINT);
-  sigaddset(&watched, SIGTERM);
-  struct sigaction hangup {};
-  sigaction(SIGHUP, nullptr, &hangup);
-  // Not under nohup.
-  if (hangup.sa_handler != SIG_IGN) {
-    sigaddset(&watched, SIGHUP);
-  }
-  // Asked now, for a terminal that has hung up cannot be opened.
-  has_terminal_ = Fd(open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC)).valid();
-  // Before any thread starts, so that all of them leave these to us.
-  sigprocmask(SIG_BLOCK, &watched, nullptr);
-  signals_ = Fd(signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK));
-  if (!signals_) {
-    return fail_errno("signalfd", errno);
-  }
-  return {};
-}
-
 /// As the engine wants them; the process table, if there is one, is the last.
 std::vector<script::BoundProbe> Session::bound_probes() const {
   std::vector<script::BoundProbe> bound;
@@ -486,7 +401,7 @@ Result<void> Session::attach() {
   // Before the first event: to find all processes of a large tree takes longer
   // than the rings hold a flood. Until they are found, we are the one that is
   // left.
-  TRY(take_signals());
+  signals_ = TRY(Signals::take());
   control_->add_alive(1);
   reader_->start();
   if (declared_.processes) {
@@ -513,24 +428,17 @@ Result<void> Session::attach() {
   // The two hooks of the tree alone show nothing.
   const size_t own = targets_.follow() ? 2 : 0;
   if (attached <= own && missing.empty()) {
-    return tl::unexpected(attached_to_nothing());
+    return tl::unexpected(
+        attached_to_nothing(declared_.probes.front(), artifacts_));
   }
-  for (const auto& [function, reason] : unattached()) {
+  for (const auto& [function, reason] : unattached(artifacts_)) {
     log::warn("function " + function + " is not attached: " + reason);
   }
   if (attached <= own) {
-    std::string list;
-    for (const std::string& name : missing) {
-      list += (list.empty() ? "" : ", ") + name;
-    }
     const script::DeclaredProbe& probe = declared_.probes.front();
-    return tl::unexpected(
-        Error{.message = probe.place + ": nothing to attach to: this kernel " +
-                         "has no tracepoint " + list,
-              .hint = "those that it has are the folders of " + tracefs_ +
-                      "/events; a kernel with CONFIG_FTRACE_SYSCALLS=y has "
-                      "those of system calls",
-              .status = is_own(probe) ? kScriptError : kFailed});
+    Error error = nothing_to_attach_to(probe, missing, tracefs_);
+    error.status = is_own(probe) ? kScriptError : kFailed;
+    return tl::unexpected(std::move(error));
   }
   for (const std::string& name : missing) {
     log::warn("this kernel has no tracepoint " + name +
@@ -580,33 +488,6 @@ Result<void> Session::open_stage(
   return stage_->bind(probes, options_.show);
 }
 
-/// The functions of the script's probes that run nowhere, and why.
-std::vector<std::pair<std::string, std::string>> Session::unattached() const {
-  std::vector<std::pair<std::string, std::string>> found;
-  for (const artifact::Artifact& artifact : artifacts_) {
-    for (size_t i = 0; i < artifact.programs.size(); ++i) {
-      if (!artifact::runs(artifact, i)) {
-        const std::string& name = artifact.programs[i].name;
-        found.emplace_back(name, why_unattached(name));
-      }
-    }
-  }
-  return found;
-}
-
-Error Session::attached_to_nothing() const {
-  Error error{.message = declared_.probes.front().place +
-                         ": the probe is attached to nothing",
-              .hint = "its C says where with TRACEPOINT_PROBE or ATTACH",
-              .status = kScriptError};
-  std::string list;
-  for (const auto& [function, reason] : unattached()) {
-    list.append(list.empty() ? ": " : "; ").append(function + ": " + reason);
-  }
-  error.message += list;
-  return error;
-}
-
 /// The number of the process table's records: behind all events.
 uint16_t Session::process_type() const {
   size_t events = 0;
@@ -637,7 +518,8 @@ Result<void> Session::attach_processes() {
 }
 
 Result<void> Session::start() {
-  TRY(loop_->add(signals_.get(), EPOLLIN, [this](uint32_t) { on_signal(); }));
+  TRY(loop_->add(signals_.descriptor(), EPOLLIN,
+                 [this](uint32_t) { on_signal(); }));
   TRY(watch_targets());
   if (options_.duration) {
     duration_ = TRY(make_timer(*options_.duration));
@@ -724,16 +606,14 @@ void Session::end(End cause) {
 }
 
 void Session::on_signal() {
-  signalfd_siginfo info{};
-  while (read(signals_.get(), &info, sizeof info) == sizeof info) {
-    interrupted_ |= info.ssi_signo == SIGINT;
-    if (info.ssi_signo == SIGHUP && reopens_files()) {
+  while (const std::optional<Signals::Signal> signal = signals_.next()) {
+    interrupted_ |= signal->number == SIGINT;
+    if (signal->number == SIGHUP && reopens_files()) {
       continue;
     }
     if (end_ == End::kNone) {
-      // From the terminal it went to the command as well.
-      signal_from_terminal_ = info.ssi_code == SI_KERNEL;
-      end(info.ssi_signo == SIGHUP ? End::kHangup : End::kSignal);
+      signal_from_terminal_ = signal->from_terminal;
+      end(signal->number == SIGHUP ? End::kHangup : End::kSignal);
     }
   }
 }
@@ -741,7 +621,7 @@ void Session::on_signal() {
 /// SIGHUP ends a run that has a terminal; a service whose files can be opened
 /// anew is told that they have been moved.
 bool Session::reopens_files() {
-  if (has_terminal_ || !script_sinks_.can_reopen()) {
+  if (signals_.has_terminal() || !script_sinks_.can_reopen()) {
     return false;
   }
   script_sinks_.reopen();
@@ -763,21 +643,6 @@ Result<void> Session::watch_for_manager() {
     }));
   }
   return {};
-}
-
-void Session::leave_at_next_signal() {
-  // What came until now was the first; if the trace ended by itself, the first
-  // is still to come, and asks for nothing that is not under way.
-  on_signal();
-  patience = end_ == End::kSignal || end_ == End::kHangup ? 0 : 1;
-  struct sigaction action {};
-  action.sa_handler = second_signal;
-  sigaction(SIGINT, &action, nullptr);
-  // Not SIGTERM: timeout(1) sends that twice, to us and to our group.
-  sigset_t watched;
-  sigemptyset(&watched);
-  sigaddset(&watched, SIGINT);
-  pthread_sigmask(SIG_UNBLOCK, &watched, nullptr);
 }
 
 /// Takes the address of a service; it is asked from start() on. Not where the
@@ -855,7 +720,10 @@ tl::unexpected<Error> Session::recording_failed(Error error) const {
 
 Result<int> Session::stop() {
   manager_.say("STOPPING=1");
-  leave_at_next_signal();
+  // What came until now was the first; if the trace ended by itself, the first
+  // is still to come, and asks for nothing that is not under way.
+  on_signal();
+  Signals::leave_at_next(end_ != End::kSignal && end_ != End::kHangup);
   const End cause = end_;
   if (command_ && cause != End::kTargetsGone && !options_.leave &&
       !signal_from_terminal_) {

@@ -38,6 +38,7 @@
 #include "run_command.h"
 #include "script/engine.h"
 #include "script_stage.h"
+#include "signals.h"
 #include "sinks/file.h"
 #include "sinks/script_sinks.h"
 #include "targets.h"
@@ -89,14 +90,10 @@ class Session {
                                          bool follows) const;
   Result<void> compile();
   Result<void> load_programs();
-  Result<void> take_signals();
   Result<void> attach();
   Result<void> attach_processes();
   Result<void> open_stage(const std::vector<script::BoundProbe>& probes);
   [[nodiscard]] uint16_t process_type() const;
-  [[nodiscard]] std::vector<std::pair<std::string, std::string>> unattached()
-      const;
-  [[nodiscard]] Error attached_to_nothing() const;
   Result<void> start();
   Result<void> wait_for_end();
   Result<int> stop();
@@ -116,7 +113,6 @@ class Session {
   void on_signal();
   bool reopens_files();
   Result<void> watch_for_manager();
-  void leave_at_next_signal();
   void report();
   int command_status();
   std::vector<Fd> release_links();
@@ -128,11 +124,10 @@ class Session {
   bool may_load_ = true;  // a check is for everybody
   std::optional<Loop> loop_;
   std::optional<Notifier> notice_;
-  Fd signals_;
+  Signals signals_;
   Fd duration_;
   const NotifySocket manager_ = NotifySocket::from_environment();
   Fd alive_;  // when to tell the manager that we are alive
-  bool has_terminal_ = true;
   std::atomic<End> end_{End::kNone};
   bool signal_from_terminal_ = false;
   bool interrupted_ = false;  // by ^C
