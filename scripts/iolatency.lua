@@ -31,20 +31,14 @@ local opt = tracer.options {
 
 local io = tracer.probe("iolatency", { by_comm = opt.by == "comm" })
 
+local function title_of(key)
+  local title = key.writes == 1 and "write" or "read"
+  return opt.by == "comm" and key.comm .. " " .. title or title
+end
+
 local function show()
-  local titles, counts_of = {}, {}
-  for key, counts in io.map.latency:drain_histograms() do
-    local title = key.writes == 1 and "write" or "read"
-    if opt.by == "comm" then
-      title = key.comm .. " " .. title
-    end
-    titles[#titles + 1], counts_of[title] = title, counts
-  end
-  table.sort(titles)
-  for _, title in ipairs(titles) do
-    tracer.show(tracer.histogram(counts_of[title],
-      { title = title, unit = "us" }))
-  end
+  tracer.show_histograms(io.map.latency:drain_histograms(),
+    { title = title_of, unit = "us" })
 end
 
 if opt.interval then

@@ -42,16 +42,8 @@ local function title_of(key)
 end
 
 local function show()
-  local titles, counts_of = {}, {}
-  for key, counts in run.map.waits:drain_histograms() do
-    local title = title_of(key)
-    titles[#titles + 1], counts_of[title] = title, counts
-  end
-  table.sort(titles)
-  for _, title in ipairs(titles) do
-    tracer.show(tracer.histogram(counts_of[title],
-      { title = title, unit = "us" }))
-  end
+  tracer.show_histograms(run.map.waits:drain_histograms(),
+    { title = title_of, unit = "us" })
 end
 
 if opt.interval then

@@ -35,8 +35,10 @@ void set_log_level(const RunCommand& command) {
   }
 }
 
-/// For text that is all that was asked for.
+/// For text that is all that was asked for: nothing is left undone when its
+/// reader goes.
 Result<int> print(const std::string& text) {
+  signal(SIGPIPE, SIG_DFL);
   if (Result<void> written = write_all(1, text); !written) {
     return tl::unexpected(
         std::move(written).error().context("standard output"));

@@ -74,7 +74,7 @@ Histogram.__index = Histogram
 
 local KEYS = { "scale", "title", "unit" }
 
-local function check(h, options)
+local function check_counts(h)
   if type(h) ~= "table" then
     error("tracer.histogram: a table of counts by slot expected, got " ..
       type(h), 3)
@@ -91,17 +91,21 @@ local function check(h, options)
         :format(tostring(slot), tostring(count)), 3)
     end
   end
-  picture.check_keys("tracer.histogram", options, KEYS, 3)
+end
+
+--- Raises if they are none for `who`, whose title is of this type.
+local function check_options(who, options, title_type)
+  picture.check_keys(who, options, KEYS, 3)
   for key, value in pairs(options) do
-    if type(value) ~= "string" then
-      error(("tracer.histogram: %s: a text expected, got %s"):format(key,
-        type(value)), 3)
+    local expected = key == "title" and title_type or "string"
+    if type(value) ~= expected then
+      error(("%s: %s: a %s expected, got %s"):format(who, key,
+        expected == "string" and "text" or expected, type(value)), 3)
     end
   end
   local scale = options.scale
   if scale and scale ~= "log2" and scale ~= "linear" then
-    error(("tracer.histogram: scale: log2 or linear expected, got %q")
-      :format(scale), 3)
+    error(("%s: scale: log2 or linear expected, got %q"):format(who, scale), 3)
   end
 end
 
@@ -122,7 +126,7 @@ local function buckets_of(h, linear)
   end
   local most = linear and MOST_LINEAR or MOST_SLOTS
   if last > most then
-    error(("tracer.histogram: slot %d; there may be %d"):format(last, most), 3)
+    error(("tracer.histogram: slot %d; there may be %d"):format(last, most), 4)
   end
   local buckets = {}
   for slot = linear and 0 or 1, last do
@@ -136,6 +140,14 @@ local function buckets_of(h, linear)
   return buckets
 end
 
+local function picture_of(h, title, options)
+  local linear = options.scale == "linear"
+  local buckets = buckets_of(h, linear)
+  return setmetatable({
+    title = title, unit = options.unit, linear = linear, buckets = buckets,
+  }, Histogram)
+end
+
 --- A picture of counts by slot. With the scale "log2", the default, slot n holds
 --- values from 2^(n-1) to 2^n - 1, as bpf_log2l and tracer.hist make them; with
 --- "linear" each slot is the value.
@@ -144,13 +156,39 @@ end
 ---@return tracer.HistogramPicture
 function M.histogram(h, options)
   options = options or {}
-  check(h, options)
-  local linear = options.scale == "linear"
-  local buckets = buckets_of(h, linear)
-  return setmetatable({
-    title = options.title, unit = options.unit, linear = linear,
-    buckets = buckets,
-  }, Histogram)
+  check_counts(h)
+  check_options("tracer.histogram", options, "string")
+  local drawn = picture_of(h, options.title, options)
+  return drawn
+end
+
+--- Shows what map:histograms() or map:drain_histograms() gives, a picture each.
+--- `title` makes a title of the key; pictures that have one come sorted by it.
+---@param histograms fun(): table|false, table<integer, integer>
+---@param options { title: (fun(key: table|false): string)?, unit: string?, scale: string? }?
+function M.show_histograms(histograms, options)
+  options = options or {}
+  if type(histograms) ~= "function" then
+    error("tracer.show_histograms: what map:histograms() gives expected, got "
+      .. type(histograms), 2)
+  end
+  check_options("tracer.show_histograms", options, "function")
+  local pictures = {}
+  for key, counts in histograms do
+    local title = options.title and options.title(key)
+    if options.title and type(title) ~= "string" then
+      error("tracer.show_histograms: title: a text expected, got "
+        .. type(title), 2)
+    end
+    pictures[#pictures + 1] = picture_of(counts, title, options)
+  end
+  if options.title then
+    table.sort(pictures, function(a, b) return a.title < b.title end)
+  end
+  local show = require("tracer.show").show
+  for _, each in ipairs(pictures) do
+    show(each)
+  end
 end
 
 -- As wide as on 80 columns with BCC.

@@ -108,6 +108,7 @@ local LAZY = {
   numbers = "tracer.numbers",
   serve = "tracer.serve",
   show = "tracer.show",
+  show_histograms = "tracer.histogram",
   signal = "tracer.lookup",
   sink = "tracer.sink",
   summary = "tracer.counters",

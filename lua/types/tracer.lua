@@ -255,6 +255,16 @@ function tracer.table(options) end
 ---@return Picture
 function tracer.histogram(h, options) end
 
+--- Shows what map:histograms() or map:drain_histograms() gives, a picture each,
+--- as tracer.show and tracer.histogram do. `title` makes a title of the key, and
+--- the pictures come sorted by it.
+---
+---     tracer.show_histograms(p.map.sizes:drain_histograms(), { unit = "bytes",
+---       title = function(key) return "fd " .. key.fd end })
+---@param histograms fun(): table|false, integer[]
+---@param options { title: (fun(key: table|false): string)?, unit: string?, scale: "log2"|"linear"? }?
+function tracer.show_histograms(histograms, options) end
+
 --- Counts values in a script, in the slots of a logarithmic scale:
 --- h:add(value), and at the end tracer.show(tracer.histogram(h)).
 ---@return Hist

@@ -15,9 +15,9 @@
 
 namespace tracer::events {
 
-/// What can be asked; the same numbers as in lua/tracer/map.lua. `in` is what
-/// goes in, and the answer's bytes are what comes out: a key is the map's
-/// key_size, a value is value_room(map).
+/// What can be asked; the same numbers as in lua/tracer/map_methods.lua. `in`
+/// is what goes in, and the answer's bytes are what comes out: a key is the
+/// map's key_size, a value is value_room(map).
 enum class MapOp : uint8_t {
   kGet = 0,     // key → value
   kSet = 1,     // key, value →

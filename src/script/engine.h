@@ -20,7 +20,6 @@
 #include <unordered_map>
 #include <vector>
 
-#include "artifact/worker.h"
 #include "base/paths.h"
 #include "base/result.h"
 #include "events/batch.h"
@@ -29,6 +28,7 @@
 #include "events/schema.h"
 #include "format/clock.h"
 #include "format/json.h"
+#include "script/declared.h"
 #include "sinks/script_sinks.h"
 
 struct lua_State;
@@ -47,39 +47,12 @@ struct BaseOption {
   std::string help;
 };
 
-struct OptionValue {
-  std::string name;
-  std::string value;  // empty for an option without one
-};
-
-/// tracer.probe(…) as the script wrote it.
-struct DeclaredProbe {
-  std::string name;                 // for messages
-  std::string place;                // "script:line" of the call
-  std::string file;                 // where its text is, or empty
-  std::optional<std::string> text;  // its text, if the script holds it
-  std::map<std::string, artifact::ParameterValue> parameters;
-};
-
 /// Where a script is.
 struct ScriptFile {
   std::string path;
   std::string name;                 // as the user called it
   std::optional<std::string> text;  // instead of what is at `path`
   std::string usage;                // the first line of its --help
-};
-
-/// What a script asks for.
-struct Declared {
-  std::vector<DeclaredProbe> probes;
-  std::vector<OptionValue> base_options;  // tracer's, given behind the script
-  std::vector<std::string> positionals;   // process ids
-  std::optional<std::string> help;        // --help was given: its text
-  bool processes = false;                 // e.user, e.exe or e.cgroup
-  bool payload = true;                    // e.data or e.truncated
-  std::vector<uint64_t> timers;           // of tracer.every, in nanoseconds
-  bool targets = false;                   // tracer.targets
-  bool maps = false;                      // probe.map
 };
 
 /// Events lost for one cause: since the last time, and in all.
@@ -208,7 +181,7 @@ class Engine {
   [[nodiscard]] uint64_t shown() const { return counts_[kShown]; }
   [[nodiscard]] uint64_t filtered() const { return counts_[kFiltered]; }
 
-  // What Lua calls by FFI (lua/tracer/event.lua).
+  // What Lua calls by FFI (engine_core.cpp).
   void emit(std::string_view bytes) { host_.emit(bytes); }
   void limit_reached();
   void stop(int status);
@@ -247,13 +220,11 @@ class Engine {
 
   Engine(lua_State* lua, Host host) : lua_(lua), host_(std::move(host)) {}
 
+  void push_core();
   static int ready(lua_State* lua);
   Result<void> call(int arguments, int results);
   Result<void> call_jitwatch(const char* function, int results);
-  Error take_error();
-  Declared read_declared();
   void push_runtime(const char* function);
-  void push_schema(const events::Schema& schema);
   [[nodiscard]] uint64_t now() const;
   double opened(const Result<size_t>& sink);
 

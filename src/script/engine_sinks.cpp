@@ -81,6 +81,8 @@ double Engine::opened(const Result<size_t>& sink) {
   return kFailed;
 }
 
+/// The number of a file that the script writes to, -2 where nothing will be
+/// written, or -1 and what prevents it in last_text().
 double Engine::open_file(const char* path, const tracer_file_options& options) {
   return host_.sinks == nullptr
              ? kNowhere

@@ -3,6 +3,8 @@
 
 import os
 import pathlib
+import signal
+import subprocess
 
 import harness
 from harness import LiveTest
@@ -65,6 +67,16 @@ end)
                                        "--format", "json"), OK, "all well")
         self.assertSays(harness.tracer("check", "writesnoop", "--nonsense"),
                         USAGE, "nonsense")
+
+    def test_a_closed_pipe_ends_it_quietly(self):
+        for command in (["check", "hello"], ["run", "--help"]):
+            reader, writer = os.pipe()
+            os.close(reader)
+            done = subprocess.run([harness.TRACER, *command], stdout=writer,
+                                  stderr=subprocess.PIPE, check=False)
+            os.close(writer)
+            self.assertEqual((done.returncode, done.stderr),
+                             (-signal.SIGPIPE, b""), command)
 
     def test_what_the_script_shows_is_dropped(self):
         result = self.check(TOP + 'write:on(function(e) print("shown") end)\n'

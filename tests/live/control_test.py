@@ -336,7 +336,9 @@ def born_as(pid, function):
     arguments = struct.pack("<11Q", 0, 0, 0, 0, signal.SIGCHLD, 0, 0, 0,
                             ctypes.addressof(numbers), 1, 0)
     buffer = ctypes.create_string_buffer(arguments, len(arguments))
-    got = ctypes.CDLL(None, use_errno=True).syscall(435, buffer, len(arguments))
+    # PyDLL keeps the interpreter's lock, so that the child has it, whatever other
+    # threads there were.
+    got = ctypes.PyDLL(None, use_errno=True).syscall(435, buffer, len(arguments))
     if got < 0:
         raise OSError(ctypes.get_errno(), "clone3")
     if got == 0:

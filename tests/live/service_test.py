@@ -188,6 +188,12 @@ class Units(LiveTest):
                 flood.wait_until_ready()
                 self.run_unit(service(unit), flood)
 
+    def lines_of(self, path):
+        if not os.path.exists(path):
+            return 0
+        with open(path, "rb") as file:
+            return len(file.readlines())
+
     def run_unit(self, settings, flood):
         """A unit's own command line, with the rights that it grants."""
         logs = tempfile.mkdtemp(dir=self.folder)
@@ -221,8 +227,7 @@ class Units(LiveTest):
             flood.wait()
             written, = (os.path.join(logs, word[len(logs) + 1:])
                         for word in command if word.startswith(logs))
-            harness.wait_until(lambda: os.path.exists(written) and
-                               len(open(written, "rb").readlines()) == 3,
+            harness.wait_until(lambda: self.lines_of(written) == 3,
                                "the records of three writes")
             self.assertEqual(os.stat(written).st_mode & 0o777, 0o600)
             if "--rest-port" in command:  # or it ends with its process

@@ -4,7 +4,9 @@
 local buffer = require "string.buffer"
 local histogram = require("tracer.histogram").histogram
 local new_hist = require("tracer.histogram").hist
+local show_histograms = require("tracer.histogram").show_histograms
 local jit = require "jit"
+local run = require("made").run
 
 local function json(picture)
   local buf = buffer.new()
@@ -93,6 +95,64 @@ describe("histogram", function()
     wrong({}, { scale = "log" }, "log2 or linear")
     wrong({}, { titel = "x" }, 'did you mean "title"')
     wrong({ [65] = 1 }, nil, "slot 65; there may be 64")
+  end)
+end)
+
+describe("show_histograms", function()
+  -- What a map gives, made of a list of { key, counts }.
+  local EACH = [[
+      local function each(list)
+        local i = 0
+        return function()
+          i = i + 1
+          if list[i] then
+            return list[i][1], list[i][2]
+          end
+        end
+      end
+  ]]
+
+  it("shows each histogram, sorted by title", function()
+    local got = run(EACH .. [[
+      write:on(function() end)
+      tracer.at_end(function()
+        tracer.show_histograms(
+          each { { { fd = 2 }, { 3 } }, { { fd = 1 }, { 1, 5 } } },
+          { title = function(key) return "fd " .. key.fd end, unit = "bytes" })
+      end)]])
+    assert.equal(
+      tostring(histogram({ 1, 5 }, { title = "fd 1", unit = "bytes" })) .. "\n" ..
+      tostring(histogram({ 3 }, { title = "fd 2", unit = "bytes" })), got.stdout)
+  end)
+
+  it("shows them as they come, if they have no title", function()
+    local got = run(EACH .. [[
+      write:on(function() end)
+      tracer.at_end(function()
+        tracer.show_histograms(each { { false, { [0] = 1 } }, { false, {} } },
+          { scale = "linear" })
+      end)]], { format = "json" })
+    assert.equal(json(histogram({ [0] = 1 }, { scale = "linear" })) ..
+      json(histogram {}), got.stdout)
+  end)
+
+  it("refuses wrong use at the caller's line", function()
+    local function wrong(histograms, options, message)
+      local line = debug.getinfo(1, "l").currentline + 2
+      assert.error_matches(function()
+        show_histograms(histograms, options)
+      end, "histogram_test.lua:" .. line .. ": tracer%..*" .. message)
+    end
+    local function none() end
+    wrong({}, nil, "what map:histograms%(%) gives expected, got table")
+    wrong(none, { title = "x" }, "title: a function expected, got string")
+    wrong(none, { titel = "x" }, 'did you mean "title"')
+    wrong(none, { scale = "log" }, "log2 or linear")
+    local function each()
+      return false, { [65] = 1 }
+    end
+    wrong(each, { title = function() end }, "a text expected, got nil")
+    wrong(each, nil, "slot 65; there may be 64")
   end)
 end)
 
