@@ -20,7 +20,9 @@
 #include "base/words.h"
 #include "dry_run.h"
 #include "kernel/features.h"
+#include "payload.h"
 #include "session.h"
+#include "unattached.h"
 
 namespace tracer {
 namespace {
@@ -195,11 +197,11 @@ Result<std::vector<std::string>> Session::verify(const Result<void>& able) {
     places += places_of(artifact).size();
   }
   if (places == 0) {
-    Error error = attached_to_nothing();
+    Error error = attached_to_nothing(declared_.probes.front(), artifacts_);
     error.status = kFailed;
     return tl::unexpected(std::move(error));
   }
-  for (const auto& [function, reason] : unattached()) {
+  for (const auto& [function, reason] : unattached(artifacts_)) {
     warnings.push_back("function " + function +
                        " would not be attached: " + reason);
   }
@@ -230,11 +232,9 @@ Result<std::vector<std::string>> Session::dry_run() {
   std::vector<DryRun::Probe> probes;
   std::vector<script::BoundProbe> bound = bound_probes();
   for (size_t i = 0; i < bound.size(); ++i) {
-    size_t most = bound[i].payload_is_off ? 0 : kMostPayload;
-    const auto bytes = requests_[i].parameters.find("bytes");
-    if (bytes != requests_[i].parameters.end() && !bytes->second.empty()) {
-      most = std::min(most, static_cast<size_t>(bytes->second.front()));
-    }
+    const size_t most =
+        std::min(bound[i].payload_is_off ? 0 : kMostPayload,
+                 kept_payload(requests_[i]).value_or(kMostPayload));
     probes.push_back({.bound = std::move(bound[i]), .most = most});
   }
   DryRun run(*engine_, std::move(probes), declared_.timers.size());

@@ -156,15 +156,8 @@ Result<void> export_ctf(recording::Reader& reader, const std::string& path) {
 /// The formats that are one file.
 template <typename Exporter>
 Result<void> export_file(recording::Reader& reader, const std::string& path) {
-  Fd fd;
-  if (path.empty()) {
-    fd = Fd(fcntl(1, F_DUPFD_CLOEXEC, 3));
-    if (!fd) {
-      return fail_errno("standard output", errno);
-    }
-  } else {
-    fd = TRY(sinks::open_output(path, calling_user()));
-  }
+  Fd fd = path.empty() ? TRY(sinks::standard_output())
+                       : TRY(sinks::open_output(path, calling_user()));
   Output output(std::move(fd));
   Exporter exporter(reader.meta(), reader.probes(), output.emit());
   return convert(reader, exporter, output);

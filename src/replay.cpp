@@ -235,15 +235,9 @@ Result<void> Replay::bind() {
 }
 
 Result<void> Replay::open_sink() {
-  Fd fd;
-  if (options_.output.empty()) {
-    fd = Fd(fcntl(1, F_DUPFD_CLOEXEC, 3));
-    if (!fd) {
-      return fail_errno("standard output", errno);
-    }
-  } else {
-    fd = TRY(sinks::open_output(options_.output, calling_user()));
-  }
+  Fd fd = options_.output.empty()
+              ? TRY(sinks::standard_output())
+              : TRY(sinks::open_output(options_.output, calling_user()));
   struct stat status {};
   const bool is_file = position_ && fstat(position_.get(), &status) == 0 &&
                        S_ISREG(status.st_mode);

@@ -1,36 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <sys/epoll.h>
-#include <sys/signalfd.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <csignal>
-#include <cstring>
 #include <future>
 
 #include "artifact/cache.h"
 #include "artifact/worker.h"
-#include "base/check.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/words.h"
 #include "bpf/stats.h"
-#include "events/processes.h"
+#include "format/clock.h"
 #include "kernel/features.h"
 #include "kernel/procfs.h"
 #include "links.h"
+#include "payload.h"
 #include "probe_request.h"
 #include "process_seeds.h"
+#include "recording/writer.h"
 #include "run_facts.h"
 #include "script_loading.h"
 #include "summary.h"
+#include "table_filter.h"
+#include "unattached.h"
 
 namespace tracer {
 namespace {
@@ -44,68 +41,16 @@ constexpr std::chrono::seconds kCompileTimeout{60};
 constexpr int kSweeps = 3;
 constexpr int kCommandEndsMs = 1000;
 constexpr milliseconds kLook{1000};  // from one look after things to the next
-constexpr std::chrono::seconds kLossInterval{1};
 constexpr const char* kProcessProbe = "processes";
 
 milliseconds since(steady_clock::time_point start) {
   return std::chrono::duration_cast<milliseconds>(steady_clock::now() - start);
 }
 
-bool is_same_file(const Fd& a, const Fd& b) {
-  struct stat of_a {};
-  struct stat of_b {};
-  return fstat(a.get(), &of_a) == 0 && fstat(b.get(), &of_b) == 0 &&
-         S_ISREG(of_a.st_mode) && of_a.st_dev == of_b.st_dev &&
-         of_a.st_ino == of_b.st_ino;
-}
-
 /// Has the reader of standard output, a pipe, gone?
 bool has_reader_gone() {
   pollfd out{.fd = 1, .events = 0, .revents = 0};
   return poll(&out, 1, 0) == 1 && (out.revents & POLLERR) != 0;
-}
-
-/// The most that one event can take of a ring. By convention the parameter
-/// `bytes` of a probe is the payload that it keeps; large ones are sent in
-/// pieces, each a record with a head of its own.
-size_t largest_event(const std::vector<artifact::Request>& requests,
-                     const std::vector<artifact::Artifact>& artifacts) {
-  constexpr size_t kFixed = 512;
-  constexpr size_t kPiece = 16000;
-  constexpr size_t kPieceHead = 48;
-  size_t largest = 0;
-  for (const artifact::Request& request : requests) {
-    const auto bytes = request.parameters.find("bytes");
-    if (bytes != request.parameters.end() && !bytes->second.empty()) {
-      largest = std::max(largest, static_cast<size_t>(bytes->second.front()));
-    }
-  }
-  // What BCC's own C sends may be a large struct.
-  for (const artifact::Artifact& artifact : artifacts) {
-    for (const events::EventType& event : artifact.schema.events) {
-      const size_t size = artifact.schema.types[event.type].size;
-      largest = std::max(largest, size > kFixed ? size : 0);
-    }
-  }
-  return kFixed + largest + (largest / kPiece + 1) * kPieceHead;
-}
-
-/// Why a function of this name has nothing that it is attached to.
-std::string why_unattached(const std::string& function) {
-  if (function.starts_with("kprobe__") || function.starts_with("kretprobe__") ||
-      function.starts_with("syscall__")) {
-    return access("/sys/bus/event_source/devices/kprobe", F_OK) == 0
-               ? "tracer attaches no kprobes"
-               : "this kernel has no kprobes";
-  }
-  for (const char* kind :
-       {"kfunc", "kretfunc", "kmod_ret", "bpf_iter", "lsm"}) {
-    if (function.starts_with(std::string(kind) + "__")) {
-      return std::string("tracer attaches no ") + kind + " programs";
-    }
-  }
-  return "its name says no place, as TRACEPOINT_PROBE would, nor does an "
-         "ATTACH";
 }
 
 const char* reason_of(Session::End end) {
@@ -133,20 +78,6 @@ const char* reason_of(Session::End end) {
       break;
   }
   return "";
-}
-
-/// Signals that are let pass before one makes us leave at once.
-volatile sig_atomic_t patience = 0;
-
-void second_signal(int) {
-  if (patience > 0) {
-    patience = patience - 1;
-    return;
-  }
-  static constexpr char kText[] =
-      "tracer: left at the second signal; results may be incomplete\n";
-  [[maybe_unused]] ssize_t done = write(2, kText, sizeof kText - 1);
-  _exit(130);
 }
 
 }  // namespace
@@ -268,10 +199,7 @@ Result<Fd> Session::open_output(const std::string& path) {
   if (!path.empty()) {
     return sinks::open_output(path, user_);
   }
-  Fd fd(fcntl(1, F_DUPFD_CLOEXEC, 3));
-  if (!fd) {
-    return fail_errno("standard output", errno);
-  }
+  Fd fd = TRY(sinks::standard_output());
   // The other end of a pipe may go while there is nothing to write. Files
   // cannot be waited for, and need not be.
   static_cast<void>(loop_->add(fd.get(), 0, [this](uint32_t events) {
@@ -288,7 +216,7 @@ Result<void> Session::open_outputs() {
     output_ = TRY(open_output(options_.output));
     if (!options_.record.empty()) {
       recording_ = TRY(sinks::open_output(options_.record, user_));
-      if (is_same_file(output_, recording_)) {
+      if (is_same_file(output_.get(), recording_.get())) {
         return fail_usage(
             "the results and the recording would mix in " + options_.record,
             "name another file with --record");
@@ -305,12 +233,10 @@ Result<void> Session::open_outputs() {
   return {};
 }
 
-/// Does nobody in this run want the payload that a probe would capture? By
-/// convention that is `data`, and the parameter `bytes` says how much of it.
+/// Does nobody in this run want the payload that a probe would capture?
 bool Session::payload_is_off(const artifact::Request& request) const {
   return !declared_.payload && !options_.show.json && !records() &&
-         request.text.find("PARAM(bytes,") != std::string::npos &&
-         request.text.find("char data[];") != std::string::npos;
+         can_do_without_payload(request);
 }
 
 Result<artifact::Request> Session::make_request(
@@ -430,28 +356,6 @@ Result<void> Session::load_programs() {
   return {};
 }
 
-Result<void> Session::take_signals() {
-  sigset_t watched;
-  sigemptyset(&watched);
-  sigaddset(&watched, SIGINT);
-  sigaddset(&watched, SIGTERM);
-  struct sigaction hangup {};
-  sigaction(SIGHUP, nullptr, &hangup);
-  // Not under nohup.
-  if (hangup.sa_handler != SIG_IGN) {
-    sigaddset(&watched, SIGHUP);
-  }
-  // Asked now, for a terminal that has hung up cannot be opened.
-  has_terminal_ = Fd(open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC)).valid();
-  // Before any thread starts, so that all of them leave these to us.
-  sigprocmask(SIG_BLOCK, &watched, nullptr);
-  signals_ = Fd(signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK));
-  if (!signals_) {
-    return fail_errno("signalfd", errno);
-  }
-  return {};
-}
-
 /// As the engine wants them; the process table, if there is one, is the last.
 std::vector<script::BoundProbe> Session::bound_probes() const {
   std::vector<script::BoundProbe> bound;
@@ -492,29 +396,12 @@ Result<void> Session::attach() {
   }
   reader_ = TRY(bpf::Reader::open(maps_, *control_, queue_, std::move(rings_),
                                   std::move(reader)));
-  clock_ = format::Clock::now();
-  if (records()) {
-    Result<std::unique_ptr<recording::Writer>> created =
-        recording::Writer::create(
-            std::move(recording_), describe_run(options_, declared_, clock_),
-            describe_probes(declared_.probes, artifacts_),
-            {.on_failure = [this] { end(End::kRecordingFailed); }});
-    if (!created) {
-      return recording_failed(std::move(created).error());
-    }
-    recorder_ = std::move(*created);
-    tap_ = std::make_unique<recording::MapTap>(kernel_maps_, *recorder_);
-  }
-  if (runs_script()) {
-    events::MapAccess* tap = tap_.get();
-    TRY(engine_->bind(bound, options_.show, clock_,
-                      tap != nullptr ? tap : &kernel_maps_));
-  }
+  TRY(open_stage(bound));
 
   // Before the first event: to find all processes of a large tree takes longer
   // than the rings hold a flood. Until they are found, we are the one that is
   // left.
-  TRY(take_signals());
+  signals_ = TRY(Signals::take());
   control_->add_alive(1);
   reader_->start();
   if (declared_.processes) {
@@ -541,24 +428,17 @@ Result<void> Session::attach() {
   // The two hooks of the tree alone show nothing.
   const size_t own = targets_.follow() ? 2 : 0;
   if (attached <= own && missing.empty()) {
-    return tl::unexpected(attached_to_nothing());
+    return tl::unexpected(
+        attached_to_nothing(declared_.probes.front(), artifacts_));
   }
-  for (const auto& [function, reason] : unattached()) {
+  for (const auto& [function, reason] : unattached(artifacts_)) {
     log::warn("function " + function + " is not attached: " + reason);
   }
   if (attached <= own) {
-    std::string list;
-    for (const std::string& name : missing) {
-      list += (list.empty() ? "" : ", ") + name;
-    }
     const script::DeclaredProbe& probe = declared_.probes.front();
-    return tl::unexpected(
-        Error{.message = probe.place + ": nothing to attach to: this kernel " +
-                         "has no tracepoint " + list,
-              .hint = "those that it has are the folders of " + tracefs_ +
-                      "/events; a kernel with CONFIG_FTRACE_SYSCALLS=y has "
-                      "those of system calls",
-              .status = is_own(probe) ? kScriptError : kFailed});
+    Error error = nothing_to_attach_to(probe, missing, tracefs_);
+    error.status = is_own(probe) ? kScriptError : kFailed;
+    return tl::unexpected(std::move(error));
   }
   for (const std::string& name : missing) {
     log::warn("this kernel has no tracepoint " + name +
@@ -576,31 +456,36 @@ Result<void> Session::attach() {
   return {};
 }
 
-/// The functions of the script's probes that run nowhere, and why.
-std::vector<std::pair<std::string, std::string>> Session::unattached() const {
-  std::vector<std::pair<std::string, std::string>> found;
-  for (const artifact::Artifact& artifact : artifacts_) {
-    for (size_t i = 0; i < artifact.programs.size(); ++i) {
-      if (!artifact::runs(artifact, i)) {
-        const std::string& name = artifact.programs[i].name;
-        found.emplace_back(name, why_unattached(name));
-      }
+/// What is behind the reader: the script's thread, and the recording.
+Result<void> Session::open_stage(
+    const std::vector<script::BoundProbe>& probes) {
+  const format::Clock clock = format::Clock::now();
+  std::unique_ptr<recording::Writer> recorder;
+  if (records()) {
+    Result<std::unique_ptr<recording::Writer>> created =
+        recording::Writer::create(
+            std::move(recording_), describe_run(options_, declared_, clock),
+            describe_probes(declared_.probes, artifacts_),
+            {.on_failure = [this] { end(End::kRecordingFailed); }});
+    if (!created) {
+      return recording_failed(std::move(created).error());
     }
+    recorder = std::move(*created);
   }
-  return found;
-}
-
-Error Session::attached_to_nothing() const {
-  Error error{.message = declared_.probes.front().place +
-                         ": the probe is attached to nothing",
-              .hint = "its C says where with TRACEPOINT_PROBE or ATTACH",
-              .status = kScriptError};
-  std::string list;
-  for (const auto& [function, reason] : unattached()) {
-    list.append(list.empty() ? ": " : "; ").append(function + ": " + reason);
-  }
-  error.message += list;
-  return error;
+  stage_.emplace(
+      std::move(engine_), std::move(recorder),
+      ScriptStage::Host{.declared = declared_,
+                        .queue = queue_,
+                        .maps = kernel_maps_,
+                        .server = server_,
+                        .watchdog = watchdog_,
+                        .clock = clock,
+                        .first_record = process_type(),
+                        .shows = shows(),
+                        .read_loss = [this] { return read_loss(); },
+                        .is_on = [this] { return end_ == End::kNone; },
+                        .on_error = [this] { end(End::kScriptError); }});
+  return stage_->bind(probes, options_.show);
 }
 
 /// The number of the process table's records: behind all events.
@@ -633,7 +518,8 @@ Result<void> Session::attach_processes() {
 }
 
 Result<void> Session::start() {
-  TRY(loop_->add(signals_.get(), EPOLLIN, [this](uint32_t) { on_signal(); }));
+  TRY(loop_->add(signals_.descriptor(), EPOLLIN,
+                 [this](uint32_t) { on_signal(); }));
   TRY(watch_targets());
   if (options_.duration) {
     duration_ = TRY(make_timer(*options_.duration));
@@ -646,14 +532,15 @@ Result<void> Session::start() {
     });
     TRY(script_sinks_.start([this] { end(End::kOutputFailed); }));
   }
-  if (!targets_.roots().empty() && records() && !declared_.targets) {
-    to_record_ =
-        TableFilter(process_type(), targets_.found(), targets_.follow());
-  }
   if (server_.is_open()) {
     TRY(server_.start([this] { queue_.wake(); }));
   }
-  script_thread_ = std::thread([this] { run_script(); });
+  TableFilter to_record;
+  if (!targets_.roots().empty() && records() && !declared_.targets) {
+    to_record =
+        TableFilter(process_type(), targets_.found(), targets_.follow());
+  }
+  stage_->start(std::move(to_record));
 
   for (const std::string& spot : targets_.blind_spots()) {
     log::warn(spot);
@@ -690,8 +577,7 @@ void Session::look_after_targets() {
     }
     return;
   }
-  ended_.insert(ended_.end(), ended.begin(), ended.end());
-  queue_.wake();
+  stage_->tell_ended(ended);
 }
 
 Result<void> Session::wait_for_end() {
@@ -720,16 +606,14 @@ void Session::end(End cause) {
 }
 
 void Session::on_signal() {
-  signalfd_siginfo info{};
-  while (read(signals_.get(), &info, sizeof info) == sizeof info) {
-    interrupted_ |= info.ssi_signo == SIGINT;
-    if (info.ssi_signo == SIGHUP && reopens_files()) {
+  while (const std::optional<Signals::Signal> signal = signals_.next()) {
+    interrupted_ |= signal->number == SIGINT;
+    if (signal->number == SIGHUP && reopens_files()) {
       continue;
     }
     if (end_ == End::kNone) {
-      // From the terminal it went to the command as well.
-      signal_from_terminal_ = info.ssi_code == SI_KERNEL;
-      end(info.ssi_signo == SIGHUP ? End::kHangup : End::kSignal);
+      signal_from_terminal_ = signal->from_terminal;
+      end(signal->number == SIGHUP ? End::kHangup : End::kSignal);
     }
   }
 }
@@ -737,7 +621,7 @@ void Session::on_signal() {
 /// SIGHUP ends a run that has a terminal; a service whose files can be opened
 /// anew is told that they have been moved.
 bool Session::reopens_files() {
-  if (has_terminal_ || !script_sinks_.can_reopen()) {
+  if (signals_.has_terminal() || !script_sinks_.can_reopen()) {
     return false;
   }
   script_sinks_.reopen();
@@ -761,97 +645,6 @@ Result<void> Session::watch_for_manager() {
   return {};
 }
 
-void Session::leave_at_next_signal() {
-  // What came until now was the first; if the trace ended by itself, the first
-  // is still to come, and asks for nothing that is not under way.
-  on_signal();
-  patience = end_ == End::kSignal || end_ == End::kHangup ? 0 : 1;
-  struct sigaction action {};
-  action.sa_handler = second_signal;
-  sigaction(SIGINT, &action, nullptr);
-  // Not SIGTERM: timeout(1) sends that twice, to us and to our group.
-  sigset_t watched;
-  sigemptyset(&watched);
-  sigaddset(&watched, SIGINT);
-  pthread_sigmask(SIG_UNBLOCK, &watched, nullptr);
-}
-
-/// Takes note of what a call into the script came to.
-void Session::failed(Result<void> done) {
-  watchdog_.leave();
-  if (done || script_error_) {
-    return;
-  }
-  script_error_ = std::move(done.error());
-  engine_->flush();
-  end(End::kScriptError);
-}
-
-void Session::run_script() {
-  pthread_setname_np(pthread_self(), "tracer-script");
-  const auto now = [] {
-    return static_cast<uint64_t>(
-        steady_clock::now().time_since_epoch().count());
-  };
-  watchdog_.enter();
-  if (tap_) {
-    tap_->at(clock_.start(), clock_.start());
-  }
-  failed(runs_script() ? engine_->start() : Result<void>());
-  if (tap_) {
-    tap_->flush();
-  }
-  Timers timers(declared_.timers, clock_.start());
-  auto next_look = steady_clock::now() + kLossInterval;
-  while (!queue_.finished()) {
-    const steady_clock::time_point next_timer{
-        std::chrono::nanoseconds(std::min<uint64_t>(timers.next(), INT64_MAX))};
-    std::unique_ptr<events::Batch> batch =
-        queue_.pop(std::min(next_look, next_timer));
-    // What is older than a timer is handled before.
-    failed(fire(timers, batch ? batch->event(0)->ts : now()));
-    if (batch) {
-      failed(handle(*batch));
-      queue_.release(std::move(batch));
-    }
-    tell_ended();
-    answer_requests();
-    if (steady_clock::now() >= next_look) {
-      failed(watch_loss());
-      if (recorder_) {
-        recorder_->flush();
-      }
-      next_look = steady_clock::now() + kLossInterval;
-    }
-  }
-  failed(watch_loss());
-  if (tap_) {
-    tap_->at_end();
-  }
-  if (runs_script() && !script_error_) {
-    watchdog_.enter();
-    failed(engine_->finish());
-  }
-  if (tap_) {
-    tap_->flush();
-  }
-  script_done_.set_value();
-}
-
-void Session::tell_ended() {
-  std::vector<pid_t> ended;
-  {
-    const std::lock_guard lock(targets_mutex_);
-    ended.swap(ended_);
-  }
-  for (const pid_t pid : ended) {
-    if (runs_script() && !script_error_) {
-      watchdog_.enter();
-      failed(engine_->target_ended(pid));
-    }
-  }
-}
-
 /// Takes the address of a service; it is asked from start() on. Not where the
 /// trace is only recorded: nobody would answer.
 Result<void> Session::listen(const script::Service& service) {
@@ -865,44 +658,9 @@ Result<void> Session::listen(const script::Service& service) {
                          .token = service.token});
 }
 
-/// A few at a time: events do not wait for those who ask.
-void Session::answer_requests() {
-  if (!server_.is_open()) {
-    return;
-  }
-  constexpr int kAtOnce = 16;
-  for (int i = 0; i < kAtOnce; ++i) {
-    const std::optional<control::Exchange> exchange = server_.take();
-    if (!exchange) {
-      return;
-    }
-    if (script_error_) {
-      server_.answer(exchange->connection,
-                     control::error_response(503, "the script has failed"));
-      continue;
-    }
-    const control::Request& asked = exchange->request;
-    watchdog_.enter();
-    Result<script::Reply> reply = engine_->request(
-        exchange->service, asked.method, asked.path, asked.body);
-    watchdog_.leave();
-    server_.answer(exchange->connection,
-                   reply ? control::Response{.status = reply->status,
-                                             .type = std::move(reply->type),
-                                             .body = std::move(reply->body),
-                                             .allow = std::move(reply->allow)}
-                         : control::error_response(500, reply.error().message));
-    if (!reply) {
-      log::warn("a request failed: " + reply.error().message);
-    }
-  }
-  // There may be more; but events come first.
-  queue_.wake();
-}
-
 std::vector<std::pair<std::string, double>> Session::numbers() {
   std::vector<std::pair<std::string, double>> out;
-  if (!reader_) {
+  if (!stage_) {
     return out;  // the script is still being read
   }
   if (const Result<bpf::Stats> stats = bpf::Stats::read(maps_)) {
@@ -922,151 +680,24 @@ std::vector<std::pair<std::string, double>> Session::numbers() {
   out.emplace_back("queue_bytes", static_cast<double>(queue_.bytes()));
   out.emplace_back("ring_fill", reader_->ring_fill());
   out.emplace_back("handler_seconds",
-                   std::chrono::duration<double>(in_script_).count());
+                   std::chrono::duration<double>(stage_->in_script()).count());
   return out;
-}
-
-/// Calls the script's functions that are due at `now`.
-Result<void> Session::fire(Timers& timers, uint64_t now) {
-  while (timers.is_due(now)) {
-    const Timers::Due due = timers.take(now);
-    Result<void> done;
-    if (tap_) {
-      tap_->at(due.ts, due.ts);
-    }
-    if (runs_script() && !script_error_) {
-      watchdog_.enter();
-      done = engine_->tick(due.timer);
-    }
-    if (recorder_) {
-      tap_->flush();
-      recorder_->tick(
-          {.ts = due.ts, .timer = static_cast<uint32_t>(due.timer)});
-    }
-    TRY(std::move(done));
-  }
-  return {};
-}
-
-void Session::wait_for_script() {
-  const std::future<void> done = script_done_.get_future();
-  while (done.wait_for(kLook) != std::future_status::ready) {
-    watchdog_.look(options_.script);
-  }
-  script_thread_.join();
-}
-
-/// Recorded whatever comes of it, so that a script's mistake can be looked for
-/// in a replay; but behind what the script read of maps meanwhile.
-Result<void> Session::handle(const events::Batch& batch) {
-  if (tap_) {
-    tap_->at(batch.event(0)->ts, batch.event(batch.count() - 1)->ts);
-  }
-  Result<void> done;
-  if (runs_script() && !script_error_) {
-    watchdog_.enter();
-    const auto start = steady_clock::now();
-    done = engine_->run(batch);
-    in_script_ += steady_clock::now() - start;
-  }
-  if (!shows()) {
-    count(batch);
-  }
-  if (recorder_) {
-    tap_->flush();
-    const events::Batch& recorded = to_record_.apply(batch);
-    record_users(recorded);
-    recorder_->append(recorded);
-  }
-  return done;
-}
-
-/// Counts the events of a trace that is not shown.
-void Session::count(const events::Batch& batch) {
-  const uint16_t first_record = process_type();
-  for (const events::Header* event : batch.events()) {
-    recorded_ += (event->type & events::kTypeMask) < first_record ? 1 : 0;
-  }
 }
 
 Result<Loss> Session::read_loss() const {
   return Loss::from(TRY(bpf::Stats::read(maps_)), reader_->lost_in_queue());
 }
 
-/// Tells the user and the script of events that were lost since the last look.
-Result<void> Session::watch_loss() {
-  Result<Loss> loss = read_loss();
-  if (!loss || loss->total() == known_loss_.total()) {
-    return {};
-  }
-  const std::vector<script::LossCount> counts = loss->since(known_loss_);
-  known_loss_ = std::move(*loss);
-  for (size_t i = 0; i < counts.size() && end_ == End::kNone; ++i) {
-    if (counts[i].count > 0) {
-      log::warn(counted(counts[i].count, "event", "events") +
-                " lost just now: " + known_loss_.causes[i].text);
-    }
-  }
-  const auto now =
-      static_cast<uint64_t>(steady_clock::now().time_since_epoch().count());
-  if (tap_) {
-    tap_->at(now, now);
-  }
-  Result<void> told;
-  if (runs_script() && !script_error_) {
-    told = engine_->lost(counts);
-  }
-  if (recorder_) {
-    tap_->flush();
-    record_loss(now, known_loss_, counts);
-  }
-  return told;
-}
-
-/// Names those users that the batch speaks of first.
-void Session::record_users(const events::Batch& batch) {
-  const uint16_t table = process_type();
-  for (const events::Header* event : batch.events()) {
-    if ((event->type & events::kTypeMask) < table ||
-        event->len < events::kProcessNames) {
-      continue;
-    }
-    events::ProcessFacts facts{};
-    memcpy(&facts,
-           reinterpret_cast<const std::byte*>(event) + events::kHeaderSize,
-           sizeof facts);
-    if ((facts.tells & events::kTellsUser) != 0 &&
-        named_users_.insert(facts.uid).second) {
-      recorder_->user(
-          {.ts = event->ts, .uid = facts.uid, .name = user_name(facts.uid)});
-    }
-  }
-}
-
-void Session::record_loss(uint64_t ts, const Loss& loss,
-                          const std::vector<script::LossCount>& counts) {
-  recording::Loss record{.ts = ts};
-  for (size_t i = 0; i < counts.size(); ++i) {
-    record.causes.push_back({.name = loss.causes[i].name,
-                             .text = loss.causes[i].text,
-                             .count = counts[i].count,
-                             .total = counts[i].total,
-                             .by_cpu = loss.causes[i].by_cpu});
-  }
-  recorder_->loss(record);
-}
-
 Result<void> Session::finish_recording() {
-  if (!recorder_) {
+  if (!records()) {
     return {};
   }
-  recording::Totals totals{.lost = known_loss_.total(),
-                           .reason = reason_of(end_)};
+  recording::Totals totals{.reason = reason_of(end_)};
   if (const Result<bpf::Stats> stats = bpf::Stats::read(maps_)) {
     totals.seen = stats->sum("seen");
     totals.cut = stats->sum("cut");
   }
-  Result<void> finished = recorder_->finish(std::move(totals));
+  Result<void> finished = stage_->finish_recording(std::move(totals));
   // An end like others, as for results.
   if (results_on_stdout_ && !shows() && has_reader_gone()) {
     return {};
@@ -1089,7 +720,10 @@ tl::unexpected<Error> Session::recording_failed(Error error) const {
 
 Result<int> Session::stop() {
   manager_.say("STOPPING=1");
-  leave_at_next_signal();
+  // What came until now was the first; if the trace ended by itself, the first
+  // is still to come, and asks for nothing that is not under way.
+  on_signal();
+  Signals::leave_at_next(end_ != End::kSignal && end_ != End::kHangup);
   const End cause = end_;
   if (command_ && cause != End::kTargetsGone && !options_.leave &&
       !signal_from_terminal_) {
@@ -1102,7 +736,10 @@ Result<int> Session::stop() {
     close_now(release_links());
   }
   reader_->stop();
-  wait_for_script();
+  while (!stage_->has_ended(kLook)) {
+    watchdog_.look(options_.script);
+  }
+  Result<void> script = stage_->join();
   server_.stop();
   Result<void> recorded = finish_recording();
   const Result<void> written = sink_ ? sink_->finish() : Result<void>();
@@ -1110,15 +747,13 @@ Result<int> Session::stop() {
   const bool closed = sink_ && sink_->closed_pipe();
   const int of_command = command_status();
   report();
-  if (script_error_) {
-    return tl::unexpected(std::move(*script_error_));
-  }
+  TRY(std::move(script));
   if (!written) {
     return tl::unexpected(written.error());
   }
   TRY(std::move(written_files));
   TRY(std::move(recorded));
-  if (options_.fail_on_loss && known_loss_.total() > 0) {
+  if (options_.fail_on_loss && stage_->loss().total() > 0) {
     return kLoss;
   }
   if (script_status_ != 0) {
@@ -1157,9 +792,9 @@ void Session::report() {
       std::any_of(requests_.begin(), requests_.end(),
                   [this](const auto& each) { return payload_is_off(each); });
   summarize({.stats = std::move(*stats),
-             .loss = known_loss_,
-             .delivered = shows() ? engine_->delivered() : recorded_,
-             .filtered = engine_->filtered(),
+             .loss = stage_->loss(),
+             .delivered = stage_->delivered(),
+             .filtered = stage_->filtered(),
              .has_payload = !no_payload,
              .lost_processes = reader_->lost_processes()});
 }

@@ -5,8 +5,9 @@
 // what is declared before it, and is destroyed first.
 //
 // Threads: the main one waits for signals, timers and ends; the reader takes
-// events out of the rings (bpf/reader.h); the script thread runs LuaJIT; each
-// sink has one of its own. Queues between them are bounded.
+// events out of the rings (bpf/reader.h); the script thread runs LuaJIT
+// (script_stage.h); each sink has one of its own. Queues between them are
+// bounded.
 //
 // Stopping is a written sequence, in stop(): programs off, reader drains and
 // is joined, at_end, script joined, sink flushed and joined, report.
@@ -14,13 +15,10 @@
 
 #include <atomic>
 #include <chrono>
-#include <future>
 #include <memory>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "artifact/artifact.h"
@@ -36,17 +34,14 @@
 #include "command.h"
 #include "control/server.h"
 #include "events/queue.h"
-#include "format/clock.h"
 #include "loss.h"
-#include "recording/maps.h"
-#include "recording/writer.h"
 #include "run_command.h"
 #include "script/engine.h"
+#include "script_stage.h"
+#include "signals.h"
 #include "sinks/file.h"
 #include "sinks/script_sinks.h"
-#include "table_filter.h"
 #include "targets.h"
-#include "timers.h"
 #include "watchdog.h"
 
 namespace tracer {
@@ -95,47 +90,29 @@ class Session {
                                          bool follows) const;
   Result<void> compile();
   Result<void> load_programs();
-  Result<void> take_signals();
   Result<void> attach();
   Result<void> attach_processes();
+  Result<void> open_stage(const std::vector<script::BoundProbe>& probes);
   [[nodiscard]] uint16_t process_type() const;
-  [[nodiscard]] std::vector<std::pair<std::string, std::string>> unattached()
-      const;
-  [[nodiscard]] Error attached_to_nothing() const;
   Result<void> start();
   Result<void> wait_for_end();
   Result<int> stop();
-  void failed(Result<void> done);
-  void run_script();
-  void wait_for_script();
-  Result<void> fire(Timers& timers, uint64_t now);
-  Result<void> handle(const events::Batch& batch);
-  void count(const events::Batch& batch);
-  void record_users(const events::Batch& batch);
-  void record_loss(uint64_t ts, const Loss& loss,
-                   const std::vector<script::LossCount>& counts);
   Result<void> finish_recording();
   [[nodiscard]] tl::unexpected<Error> recording_failed(Error error) const;
   /// Is the trace shown by the script, is it recorded?
   [[nodiscard]] bool shows() const { return options_.verb != Verb::kRecord; }
-  /// What a script reads of maps is recorded, so it must read it.
-  [[nodiscard]] bool runs_script() const { return shows() || declared_.maps; }
   [[nodiscard]] bool records() const {
     return !shows() || !options_.record.empty();
   }
-  Result<void> watch_loss();
   [[nodiscard]] Result<Loss> read_loss() const;
   Result<void> watch_targets();
   void look_after_targets();
-  void tell_ended();
   Result<void> listen(const script::Service& service);
-  void answer_requests();
   [[nodiscard]] std::vector<std::pair<std::string, double>> numbers();
   void end(End cause);
   void on_signal();
   bool reopens_files();
   Result<void> watch_for_manager();
-  void leave_at_next_signal();
   void report();
   int command_status();
   std::vector<Fd> release_links();
@@ -147,11 +124,10 @@ class Session {
   bool may_load_ = true;  // a check is for everybody
   std::optional<Loop> loop_;
   std::optional<Notifier> notice_;
-  Fd signals_;
+  Signals signals_;
   Fd duration_;
   const NotifySocket manager_ = NotifySocket::from_environment();
   Fd alive_;  // when to tell the manager that we are alive
-  bool has_terminal_ = true;
   std::atomic<End> end_{End::kNone};
   bool signal_from_terminal_ = false;
   bool interrupted_ = false;  // by ^C
@@ -164,7 +140,6 @@ class Session {
   std::optional<Command> command_;
   Targets targets_;
   std::mutex targets_mutex_;  // while the script thread runs
-  std::vector<pid_t> ended_;  // targets; of the same mutex
 
   bpf::SharedMaps maps_;
   std::optional<bpf::Control> control_;
@@ -176,22 +151,12 @@ class Session {
   std::unique_ptr<bpf::Reader> reader_;
 
   script::Declared declared_;
-  format::Clock clock_ = format::Clock::now();
   bpf::KernelMaps kernel_maps_;
-  std::unique_ptr<recording::Writer> recorder_;
-  std::unique_ptr<recording::MapTap> tap_;  // if there is a recorder
-  TableFilter to_record_;
-  std::set<uint32_t> named_users_;  // in the recording
-  uint64_t recorded_ = 0;           // events of a trace that is not shown
-  std::unique_ptr<script::Engine> engine_;
-  std::thread script_thread_;
-  std::promise<void> script_done_;
   control::Server server_;
-  std::chrono::nanoseconds in_script_{};  // handling events
-  Watchdog watchdog_;
-  std::atomic<int> script_status_{0};  // tracer.stop(status)
-  std::optional<Error> script_error_;  // the script thread's, until joined
-  Loss known_loss_;                    // the script thread's, until joined
+  Watchdog watchdog_;                       // of the script
+  std::atomic<int> script_status_{0};       // tracer.stop(status)
+  std::unique_ptr<script::Engine> engine_;  // until the stage takes it
+  std::optional<ScriptStage> stage_;        // where the script runs
 };
 
 }  // namespace tracer

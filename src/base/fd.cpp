@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -31,6 +32,14 @@ Mapping::~Mapping() {
   if (data_ != nullptr) {
     munmap(data_, size_);
   }
+}
+
+bool is_same_file(int one, int other) {
+  struct stat here {};
+  struct stat there {};
+  return fstat(one, &here) == 0 && fstat(other, &there) == 0 &&
+         S_ISREG(here.st_mode) && here.st_dev == there.st_dev &&
+         here.st_ino == there.st_ino;
 }
 
 Result<std::string> read_whole(int fd) {

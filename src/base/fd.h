@@ -69,6 +69,9 @@ class Mapping {
   size_t size_ = 0;
 };
 
+/// Are both open on the same regular file?
+bool is_same_file(int one, int other);
+
 /// The whole of a file; works for files of /proc and /sys, whose size is not
 /// known before they are read.
 Result<std::string> read_file(const std::string& path);

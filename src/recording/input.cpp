@@ -14,19 +14,6 @@
 
 namespace tracer::recording {
 
-namespace {
-
-/// Does `path` lead to what is open as `fd`?
-bool is_same_file(int fd, const std::string& path) {
-  struct stat here {};
-  struct stat there {};
-  return fstat(fd, &here) == 0 && stat(path.c_str(), &there) == 0 &&
-         S_ISREG(here.st_mode) && here.st_dev == there.st_dev &&
-         here.st_ino == there.st_ino;
-}
-
-}  // namespace
-
 Result<Fd> open_file(const std::string& name, const std::string& output) {
   Fd fd(name == "-" ? fcntl(0, F_DUPFD_CLOEXEC, 3)
                     : open(name.c_str(), O_RDONLY | O_CLOEXEC));
@@ -36,7 +23,9 @@ Result<Fd> open_file(const std::string& name, const std::string& output) {
                           ? "it is its owner's alone: have them give it to you"
                           : "tracer record -o FILE SCRIPT PID makes one");
   }
-  if (!output.empty() && is_same_file(fd.get(), output)) {
+  const Fd there(output.empty() ? -1
+                                : open(output.c_str(), O_PATH | O_CLOEXEC));
+  if (is_same_file(fd.get(), there.get())) {
     return fail_usage("-o " + output + " is the recording itself",
                       "write to another file");
   }

@@ -187,4 +187,12 @@ Result<Fd> open_output(const std::string& path, const User& owner,
   return fd;
 }
 
+Result<Fd> standard_output() {
+  Fd fd(fcntl(1, F_DUPFD_CLOEXEC, 3));
+  if (!fd) {
+    return fail_errno("standard output", errno);
+  }
+  return fd;
+}
+
 }  // namespace tracer::sinks

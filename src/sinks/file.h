@@ -65,4 +65,7 @@ enum class Existing { kEmptied, kAppendedTo };
 Result<Fd> open_output(const std::string& path, const User& owner,
                        Existing existing = Existing::kEmptied);
 
+/// Standard output once more, to be closed on its own.
+Result<Fd> standard_output();
+
 }  // namespace tracer::sinks

@@ -141,5 +141,15 @@ TEST(WriteAll, SaysWhyItCannot) {
   EXPECT_EQ(result.error().message, "write: No space left on device");
 }
 
+TEST(IsSameFile, IsForRegularFilesOnly) {
+  const Fd one(memfd_create("one", MFD_CLOEXEC));
+  const Fd again(dup(one.get()));
+  const Fd other(memfd_create("other", MFD_CLOEXEC));
+  EXPECT_TRUE(is_same_file(one.get(), again.get()));
+  EXPECT_FALSE(is_same_file(one.get(), other.get()));
+  EXPECT_FALSE(is_same_file(some_fd().get(), some_fd().get()));
+  EXPECT_FALSE(is_same_file(one.get(), -1));
+}
+
 }  // namespace
 }  // namespace tracer
