@@ -105,9 +105,13 @@ Result<int> Session::run() {
   TRY(open_outputs());
   TRY(attach());
   TRY(start());
-  TRY(wait_for_end());
+  Result<void> waited = wait_for_end();
+  if (!waited) {
+    end(End::kSignal);
+  }
   Result<int> status = stop();
   close_later(release_links());
+  TRY(std::move(waited));
   return status;
 }
 
@@ -540,6 +544,8 @@ Result<void> Session::start() {
     to_record =
         TableFilter(process_type(), targets_.found(), targets_.follow());
   }
+  TRY(watch_for_manager());
+  // From here on nothing may fail: the thread must be joined.
   stage_->start(std::move(to_record));
 
   for (const std::string& spot : targets_.blind_spots()) {
@@ -549,7 +555,8 @@ Result<void> Session::start() {
   if (command_) {
     command_->release();
   }
-  return watch_for_manager();
+  manager_.say("READY=1");
+  return {};
 }
 
 /// Where targets change, or no hook tells of ends, it is the processes
@@ -628,10 +635,9 @@ bool Session::reopens_files() {
   return true;
 }
 
-/// Tells the service manager that we are ready, and then again and again that
-/// the script still gets its turn.
+/// Tells the service manager again and again that the script still gets its
+/// turn.
 Result<void> Session::watch_for_manager() {
-  manager_.say("READY=1");
   if (const auto period = manager_.watchdog()) {
     alive_ = TRY(make_interval(*period / 3));
     TRY(loop_->add(alive_.get(), EPOLLIN, [this](uint32_t) {
