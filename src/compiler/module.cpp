@@ -15,7 +15,9 @@
 // takes a tenth of the time, and Lua does that here.
 namespace ebpf {
 bool bpf_module_rw_engine_enabled();
-bool bpf_module_rw_engine_enabled() { return false; }
+bool bpf_module_rw_engine_enabled() {
+  return false;
+}
 }  // namespace ebpf
 
 namespace tracer::compiler {

@@ -161,7 +161,9 @@ JsonPlan::JsonPlan(const events::Schema& schema, const events::EventType& event,
   add({.op = Op::kNothing});
 }
 
-void JsonPlan::literal(const std::string& text) { pending_ += text; }
+void JsonPlan::literal(const std::string& text) {
+  pending_ += text;
+}
 
 /// The step, with the literal that is due before it.
 void JsonPlan::add(Step step) {

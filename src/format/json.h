@@ -79,7 +79,7 @@ class JsonPlan {
   std::vector<Step> steps_;
   std::vector<Step> strings_;  // those of steps_ that may be invalid UTF-8
   std::string pending_;        // literal that no step has yet
-  std::string texts_;  // of all literals, each padded to whole blocks
+  std::string texts_;          // of all literals, each padded to whole blocks
   size_t fixed_room_ = 64;
 };
 
