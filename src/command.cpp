@@ -80,8 +80,11 @@ int look_for(const std::string& name) {
   if (name.find('/') != std::string::npos) {
     return check(name);
   }
-  const char* path = getenv("PATH");
   int found = ENOENT;
+  if (name.empty()) {
+    return found;
+  }
+  const char* path = getenv("PATH");
   for (const std::string& folder :
        split(path != nullptr ? path : "/bin:/usr/bin", ':')) {
     const int error_number = check(folder + "/" + name);

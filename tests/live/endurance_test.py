@@ -18,7 +18,7 @@ import harness
 from control_test import ServiceTest, ask, descriptors, resident
 from loki import Loki
 
-SECONDS = float(os.environ.get("TRACER_ENDURANCE_SECONDS", "40"))
+SECONDS = float(os.environ.get("TRACER_ENDURANCE_SECONDS", "30"))
 # kB: what the C library keeps of a queue that was long once, for Loki was away
 # or the machine busy. The longer it runs, the less of a leak hides behind it.
 GROWTH = 16_384

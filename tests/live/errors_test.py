@@ -99,6 +99,8 @@ class Targets(ErrorTest):
         result = self.refuse(127, "no-such-command", "not found", arguments=[
             "run", "-q", "writesnoop", "--", "no-such-command"])
         self.assertNotIn("seen", result.err)
+        self.refuse(127, "not found", arguments=[
+            "run", "-q", "writesnoop", "--", ""])
 
     def test_a_command_that_is_not_executable(self):
         path = self.file("plain", "text")
