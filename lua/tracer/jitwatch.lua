@@ -113,14 +113,15 @@ local function on_record(_, func, pc)
   end
 end
 
---- Is it the loop over events that runs? Timers and the end may take their time.
---- Second: the line of the script that is being executed, for a trace may begin
---- in the library.
+--- Is it the loop over events that runs? Timers and the end may take their time,
+--- and so may a module of the library that is loaded at its first use. Second:
+--- the line of the script that is being executed, for a trace may begin in the
+--- library.
 local function running_place()
   local found
   for level = 3, 250 do
     local info = debug.getinfo(level, "Sl")
-    if not info then
+    if not info or info.what == "main" then
       return false
     elseif info.source == "=loop" then
       return true, found
@@ -185,7 +186,9 @@ local function on_trace(what, number, func, pc, code, detail)
     finished(number)
     attempt = nil
   elseif attempt and what == "abort" then
-    aborted(func, pc, code, detail)
+    if running_place() then
+      aborted(func, pc, code, detail)
+    end
     attempt = nil
   end
 end
