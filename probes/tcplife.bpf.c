@@ -49,15 +49,16 @@ BPF_TABLE("lru_hash", u64, struct life, lives, 16384);
 
 /* The current process is the one whose connection it is. */
 static inline void set_owner(struct life *life) {
-  u64 pid_tgid = bpf_get_current_pid_tgid();
+  struct task_struct *task;
   if (life->pid) {
     return;
   }
-  life->pid = pid_tgid >> 32;
-  life->tid = pid_tgid;
-  life->ppid = tracer_task()->real_parent->tgid;
+  task = tracer_task();
+  life->pid = task->tgid;
+  life->tid = task->pid;
+  life->ppid = task->real_parent->tgid;
   life->is_traced = tracer_traced();
-  bpf_get_current_comm(life->comm, sizeof(life->comm));
+  tracer_copy_comm(life->comm, task->comm);
 }
 
 static inline void be_born(u64 socket, int state) {

@@ -116,7 +116,6 @@ void limit_ourselves() {
 }  // namespace
 
 Result<int> Session::check() {
-  signal(SIGPIPE, SIG_DFL);  // when its reader goes, nothing is left undone
   if (!TRY(load_script(DryRun::host()))) {
     return 0;
   }

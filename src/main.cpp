@@ -35,10 +35,14 @@ void set_log_level(const RunCommand& command) {
   }
 }
 
-/// For text that is all that was asked for: nothing is left undone when its
-/// reader goes.
-Result<int> print(const std::string& text) {
+/// For what leaves nothing undone when the reader of its output goes.
+void end_with_reader() {
   signal(SIGPIPE, SIG_DFL);
+}
+
+/// For text that is all that was asked for.
+Result<int> print(const std::string& text) {
+  end_with_reader();
   if (Result<void> written = write_all(1, text); !written) {
     return tl::unexpected(
         std::move(written).error().context("standard output"));
@@ -64,7 +68,12 @@ Result<int> run(const std::vector<std::string>& words) {
     return replay.run();
   } else {
     Session session(TRY(find_paths()), std::move(command));
-    return verb == Verb::kCheck ? session.check() : session.run();
+    if constexpr (verb == Verb::kCheck) {
+      end_with_reader();
+      return session.check();
+    } else {
+      return session.run();
+    }
   }
 }
 

@@ -175,8 +175,8 @@ local time_text = ffi.new("char[?]", TIME_ROOM)
 
 local HEADER_SIZE = 44
 
--- Of these the kernel has none above 2^22, and LuaJIT formats as an integer, in
--- an eighth of the time, only what is one by its type.
+-- Of these the kernel has none above 2^22, and LuaJIT formats as an integer,
+-- which is quicker, only what is one by its type.
 local SMALL = { pid = true, tid = true, ppid = true }
 local SMALL_TYPE = { kind = "int", size = 4, is_signed = true }
 

@@ -33,10 +33,6 @@ local M = {}
 -- Errors, signals and system calls have smaller numbers than this.
 local MOST_KNOWN = 4096
 
-local function is_known(number)
-  return number >= 0 and number < MOST_KNOWN
-end
-
 local function check(name, number)
   if type(number) ~= "number" then
     error(("tracer.%s: a number expected, got %s"):format(name, type(number)),
@@ -44,7 +40,30 @@ local function check(name, number)
   end
 end
 
-local errors = {}
+--- The function that gives the name behind a number: one of `names`, or what
+--- `find` finds; without one, the number in the words of `unknown`.
+local function finder(names, unknown, find)
+  return function(number)
+    if number < 0 or number >= MOST_KNOWN then
+      return format(unknown, number)
+    end
+    local name = names[number] or find(number)
+    if not name then
+      return format(unknown, number)
+    end
+    names[number] = name
+    return name
+  end
+end
+
+--- What C has, as a string; nil for NULL.
+local function text_of(known)
+  return known ~= nil and ffi.string(known) or nil
+end
+
+local find_error = finder({}, "errno %d", function(number)
+  return text_of(C.strerrorname_np(number))
+end)
 
 --- The name of an error: "ENOENT" for 2 and, as system calls return it, -2;
 --- "errno 4095" for one without a name.
@@ -52,21 +71,7 @@ local errors = {}
 ---@return string
 function M.errno(number)
   check("errno", number)
-  number = abs(number)
-  if not is_known(number) then
-    return format("errno %d", number)
-  end
-  local name = errors[number]
-  if name then
-    return name
-  end
-  local known = C.strerrorname_np(number)
-  if known == nil then
-    return format("errno %d", number)
-  end
-  name = ffi.string(known)
-  errors[number] = name
-  return name
+  return find_error(abs(number))
 end
 
 local signals = {}
@@ -76,28 +81,22 @@ for number = first_real_time, C.__libc_current_sigrtmax() do
   signals[number] = more == 0 and "SIGRTMIN" or "SIGRTMIN+" .. more
 end
 
+local find_signal = finder(signals, "signal %d", function(number)
+  local known = text_of(C.sigabbrev_np(number))
+  return known and "SIG" .. known
+end)
+
 --- The name of a signal: "SIGKILL", "SIGRTMIN+3"; "signal 99" for one without.
 ---@param number integer
 ---@return string
 function M.signal(number)
   check("signal", number)
-  if not is_known(number) then
-    return format("signal %d", number)
-  end
-  local name = signals[number]
-  if name then
-    return name
-  end
-  local known = C.sigabbrev_np(number)
-  if known == nil then
-    return format("signal %d", number)
-  end
-  name = "SIG" .. ffi.string(known)
-  signals[number] = name
-  return name
+  return find_signal(number)
 end
 
-local calls = {}
+local find_call = finder({}, "syscall_%d", function(number)
+  return text_of(C.tracer_syscall_name(number))
+end)
 
 --- The name of a system call by its number on the machine that shows it,
 --- "openat"; "syscall_1000" for one without.
@@ -105,20 +104,7 @@ local calls = {}
 ---@return string
 function M.syscall(number)
   check("syscall", number)
-  if not is_known(number) then
-    return format("syscall_%d", number)
-  end
-  local name = calls[number]
-  if name then
-    return name
-  end
-  local known = C.tracer_syscall_name(number)
-  if known == nil then
-    return format("syscall_%d", number)
-  end
-  name = ffi.string(known)
-  calls[number] = name
-  return name
+  return find_call(number)
 end
 
 -- The name service is asked once for each; a replay has names from its

@@ -38,6 +38,15 @@ local function put(self, write, at, value, method, what)
   end
 end
 
+--- Asks, with bytes if there are any. What goes wrong is raised at that level.
+local function request(self, op, bytes, size, level)
+  local status, p, got = self.call_(self.number_, op, bytes, size)
+  if status == FAILED then
+    error(ffi.string(p, got), level + 1)
+  end
+  return status, p, got
+end
+
 --- Asks with a key, which must be of the key's type. Returns whether there is
 --- such an entry, and its value.
 local function ask(self, op, key, method)
@@ -46,11 +55,7 @@ local function ask(self, op, key, method)
   if wrong then
     error(("map %s:%s: the key: %s"):format(self.name_, method, wrong), 3)
   end
-  local status, p, size = self.call_(self.number_, op, self.in_,
-    self.key_size_)
-  if status == FAILED then
-    error(ffi.string(p, size), 3)
-  end
+  local status, p = request(self, op, self.in_, self.key_size_, 3)
   return status ~= NOTHING, p
 end
 
@@ -128,10 +133,7 @@ end
 
 --- A copy of all entries, and their number.
 local function entries(self, op)
-  local status, p, size = self.call_(self.number_, op, nil, 0)
-  if status == FAILED then
-    error(ffi.string(p, size), 3)
-  end
+  local _, p, size = request(self, op, nil, 0, 3)
   local copy = bytes_of(size)
   ffi.copy(copy, p, size)
   return copy, size / self.entry_
@@ -214,20 +216,14 @@ end
 --- Takes all entries out; of an array it makes all of them zero.
 function Map:clear()
   check_self(self, "clear")
-  local status, p, size = self.call_(self.number_, CLEAR, nil, 0)
-  if status == FAILED then
-    error(ffi.string(p, size), 2)
-  end
+  request(self, CLEAR, nil, 0, 2)
 end
 
 --- How many entries there are. An array always has all of its own.
 ---@return integer
 function Map:count()
   check_self(self, "count")
-  local status, p, size = self.call_(self.number_, ALL, nil, 0)
-  if status == FAILED then
-    error(ffi.string(p, size), 2)
-  end
+  local _, _, size = request(self, ALL, nil, 0, 2)
   return size / self.entry_
 end
 
@@ -253,10 +249,7 @@ function Map:drain_histograms()
 end
 
 local function take(self, op)
-  local status, p, size = self.call_(self.number_, op, nil, 0)
-  if status == FAILED then
-    error(ffi.string(p, size), 3)
-  end
+  local status, p = request(self, op, nil, 0, 3)
   if status == NOTHING then
     return nil
   end

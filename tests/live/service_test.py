@@ -38,6 +38,18 @@ def service(unit):
     return parser["Service"]
 
 
+def granted_by(settings):
+    """The capabilities of a unit, as setpriv calls them."""
+    return [name.removeprefix("CAP_").lower()
+            for name in settings["CapabilityBoundingSet"].split()]
+
+
+def bounded_to(capabilities):
+    """The command prefix that leaves these alone."""
+    return ["setpriv", "--no-new-privs", "--bounding-set",
+            ",".join(["-all"] + ["+" + name for name in capabilities])]
+
+
 class Manager:
     """A service manager that listens."""
 
@@ -136,18 +148,14 @@ class Units(LiveTest):
             self.assertLessEqual(float(level[1]), 3.0, unit)
 
     def test_grant_what_tracing_takes_and_no_more(self):
-        capabilities = {tuple(sorted(
-            name.removeprefix("CAP_").lower() for name in
-            service(unit)["CapabilityBoundingSet"].split()))
-            for unit in UNITS}
+        capabilities = {tuple(sorted(granted_by(service(unit))))
+                        for unit in UNITS}
         self.assertEqual(len(capabilities), 1)
         granted = capabilities.pop()
         os.chmod(self.folder, 0o755)
 
         def trace(capabilities):
             """What is seen of somebody else's process, the probe compiled."""
-            bounding = ",".join(["-all"] + ["+" + name
-                                            for name in capabilities])
             with Target("flood", "-g", 1, 1, 1, user="nobody") as flood:
                 flood.wait_until_ready()
                 script = self.file("service.lua", TOP + f"""
@@ -164,8 +172,7 @@ class Units(LiveTest):
                 # memory as the unit does.
                 with Attached("run", "--no-cache", "--buffer", "1M", script,
                               flood.pid,
-                              prefix=["setpriv", "--no-new-privs",
-                                      "--bounding-set", bounding]) as trace:
+                              prefix=bounded_to(capabilities)) as trace:
                     try:
                         trace.wait_for(r"\^C ends")
                     except AssertionError:
@@ -208,11 +215,8 @@ class Units(LiveTest):
             .replace("%i", str(flood.pid))
         command = [word for given in shlex.split(line)
                    for word in values.get(given, [given])]
-        bounding = ",".join(["-all"] + [
-            "+" + name.removeprefix("CAP_").lower()
-            for name in settings["CapabilityBoundingSet"].split()])
         process = subprocess.Popen(
-            ["setpriv", "--no-new-privs", "--bounding-set", bounding, *command],
+            [*bounded_to(granted_by(settings)), *command],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, umask=int(settings["UMask"], 8),
             env=environment(NOTIFY_SOCKET=manager.path, LOGS_DIRECTORY=logs,
@@ -225,8 +229,7 @@ class Units(LiveTest):
                 self.assertEqual(answer[0], 201, answer)
             flood.go()
             flood.wait()
-            written, = (os.path.join(logs, word[len(logs) + 1:])
-                        for word in command if word.startswith(logs))
+            written, = (word for word in command if word.startswith(logs))
             harness.wait_until(lambda: self.lines_of(written) == 3,
                                "the records of three writes")
             self.assertEqual(os.stat(written).st_mode & 0o777, 0o600)
